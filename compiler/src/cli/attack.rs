@@ -1,0 +1,161 @@
+//! `sinew attack`: how many images a model still classifies under attack.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::compile::conditions;
+use super::failure::Failure;
+use super::model_file::ModelFile;
+use super::table::{percent, table};
+use super::terminal::{print, print_json};
+use super::{ComputeOptions, OutputOptions};
+use crate::attack::{Attack, Classifier, Fgsm, Pgd};
+use crate::data::{self, DataSource};
+use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
+use crate::execute::Executor;
+
+/// Attack a model on test images, white-box; a packed model is judged by its own arithmetic
+#[derive(Args)]
+pub(super) struct AttackCommand {
+    /// A .sinew file or a .safetensors checkpoint
+    model: PathBuf,
+    /// Which attacks; all if absent
+    #[arg(long, value_enum)]
+    attack: Vec<Name>,
+    /// Radius of the L∞ ball in units of [0, 1] pixels
+    #[arg(long, default_value_t = 0.1, value_parser = epsilon)]
+    epsilon: f32,
+    /// Steps of PGD
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    steps: u32,
+    /// Random restarts of PGD
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    restarts: u32,
+    /// How many test images, the first in file order
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    samples: u32,
+    /// Test images: embedded, fashion-mnist, cifar-10 or a folder
+    #[arg(long, default_value = "embedded")]
+    data: String,
+    /// Decides random starts
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    compute: ComputeOptions,
+    #[command(flatten)]
+    output_options: OutputOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// One step of ε
+    Fgsm,
+    /// Projected gradient descent
+    Pgd,
+}
+
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    evaluation: Evaluation,
+    checks: Vec<()>,
+}
+
+impl AttackCommand {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        self.compute.set_threads()?;
+        let model = ModelFile::read(&self.model)?;
+        let network = model.network()?;
+        let (_, test) = data::load(&DataSource::from(self.data.as_ref()))?;
+        if test.shape() != network.input_shape() || test.classes().len() != network.classes() {
+            return Err(Failure::input(format!(
+                "attack {} with data set {}: the model takes {:?} images of {} classes, the data are {:?} of {}",
+                self.model.display(),
+                test.name(),
+                network.input_shape(),
+                network.classes(),
+                test.shape(),
+                test.classes().len()
+            )));
+        }
+        let test = test.first(self.samples as usize);
+        let twin = Executor::new(&network, &self.compute.device.open()?);
+        let packed;
+        let victim: &dyn Classifier = match &model {
+            ModelFile::Packed(bytes) => {
+                packed = PackedClassifier::new(bytes)?;
+                &packed
+            }
+            ModelFile::Network(_) => &twin,
+        };
+        let attacks = self.attacks();
+        let progress = self.output_options.progress();
+        let evaluation = evaluate(
+            victim,
+            &twin,
+            &attacks,
+            self.epsilon,
+            &test,
+            self.seed,
+            (&progress, "attack"),
+        )?;
+        if self.output_options.json {
+            return print_json(&Report {
+                evaluation,
+                checks: Vec::new(),
+            });
+        }
+        print(&text(&evaluation))
+    }
+
+    fn attacks(&self) -> Vec<Box<dyn Attack>> {
+        let names = if self.attack.is_empty() {
+            Name::value_variants()
+        } else {
+            &self.attack
+        };
+        let attack = |name: &Name| -> Box<dyn Attack> {
+            match name {
+                Name::Fgsm => Box::new(Fgsm {
+                    epsilon: self.epsilon,
+                }),
+                Name::Pgd => Box::new(Pgd::new(
+                    self.epsilon,
+                    self.steps as usize,
+                    self.restarts as usize,
+                )),
+            }
+        };
+        names.iter().map(attack).collect()
+    }
+}
+
+fn epsilon(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err("not in [0, 1], the range of a pixel".to_owned())
+    }
+}
+
+fn text(evaluation: &Evaluation) -> String {
+    let mut rows = vec![
+        ["", "accuracy", "seconds"].map(str::to_owned).to_vec(),
+        vec!["clean".to_owned(), percent(evaluation.clean_accuracy)],
+    ];
+    for attack in &evaluation.attacks {
+        rows.push(vec![
+            attack.name.clone(),
+            percent(attack.robust_accuracy),
+            format!("{:.1}", attack.seconds),
+        ]);
+    }
+    rows.push(vec![
+        "all attacks".to_owned(),
+        percent(evaluation.robust_accuracy),
+    ]);
+    format!("\n{}\n  {}\n", table(&rows), conditions(evaluation))
+}

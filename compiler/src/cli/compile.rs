@@ -1,0 +1,106 @@
+//! `sinew compile`: the pipeline, from a recipe to a `.sinew` file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::table::{bytes, grouped, percent, table};
+use super::terminal::{print, print_json};
+use super::{ComputeOptions, OutputOptions};
+use crate::evaluate::Evaluation;
+use crate::pipeline::{NetworkRecord, RunRecord, compile, files};
+use crate::recipe::Recipe;
+
+/// Train, prune, fine-tune, pack and evaluate as a recipe says; goes on with a run that was interrupted
+#[derive(Args)]
+pub(super) struct Compile {
+    /// The recipe, a TOML file
+    recipe: PathBuf,
+    /// Folder of the run: its state and its results [default: runs/NAME-OF-THE-RECIPE]
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+    /// Instead of the recipe's data: embedded, fashion-mnist, cifar-10 or a folder
+    #[arg(long)]
+    data: Option<String>,
+    /// Instead of the recipe's seed
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    compute: ComputeOptions,
+    #[command(flatten)]
+    output_options: OutputOptions,
+}
+
+impl Compile {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        self.compute.set_threads()?;
+        let mut recipe = Recipe::read(&self.recipe)?;
+        if let Some(data) = self.data {
+            recipe.data = data;
+        }
+        if let Some(seed) = self.seed {
+            recipe.seed = seed;
+        }
+        let folder = self.output.unwrap_or_else(|| {
+            Path::new("runs").join(self.recipe.file_stem().unwrap_or(self.recipe.as_os_str()))
+        });
+        let progress = self.output_options.progress();
+        let record = compile(&recipe, &folder, self.compute.device, &progress)?;
+        if self.output_options.json {
+            return print_json(&record);
+        }
+        print(&format!(
+            "\n{}\n  {}\n  model: {}\n",
+            table(&rows(&record)),
+            conditions(&record.sparse.evaluation),
+            folder.join(files::MODEL).display()
+        ))
+    }
+}
+
+/// Accuracy, size and sparsity of a run's two networks, header first.
+pub(super) fn rows(record: &RunRecord) -> Vec<Vec<String>> {
+    let (dense, sparse) = (&record.dense, &record.sparse);
+    let row = |label: &str, cell: &dyn Fn(&NetworkRecord) -> String| {
+        vec![label.to_owned(), cell(dense), cell(sparse)]
+    };
+    let mut rows = vec![
+        vec![String::new(), "dense".to_owned(), "sparse".to_owned()],
+        row("accuracy, clean", &|n| percent(n.evaluation.clean_accuracy)),
+    ];
+    for (index, attack) in dense.evaluation.attacks.iter().enumerate() {
+        let label = format!(
+            "accuracy, {} at ε = {}",
+            attack.name, dense.evaluation.epsilon
+        );
+        rows.push(row(&label, &|n| {
+            percent(n.evaluation.attacks[index].robust_accuracy)
+        }));
+    }
+    rows.push(row("parameters", &|n| grouped(n.parameters as u64)));
+    rows.push(row("zeros among the weights", &|n| percent(n.sparsity)));
+    rows.push(row("size on disk", &|n| bytes(n.bytes)));
+    rows
+}
+
+/// What makes the figures mean something: norm, radius, samples, seed.
+pub(super) fn conditions(evaluation: &Evaluation) -> String {
+    let attacks: Vec<String> = evaluation
+        .attacks
+        .iter()
+        .map(|attack| format!("{} ({} gradients an image)", attack.name, attack.queries))
+        .collect();
+    format!(
+        "{} ball of radius {}, the first {} test images, seed {}; attacks: {}",
+        if evaluation.norm == "linf" {
+            "L∞"
+        } else {
+            &evaluation.norm
+        },
+        evaluation.epsilon,
+        grouped(evaluation.samples as u64),
+        evaluation.seed,
+        attacks.join(", ")
+    )
+}

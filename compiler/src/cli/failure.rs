@@ -1,0 +1,140 @@
+//! What a command that failed says, and its exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::atomic_file::WriteError;
+use crate::benchmark::BenchmarkError;
+use crate::data::DataError;
+use crate::execute::{DeviceError, ExecuteError};
+use crate::pack::PackError;
+use crate::pipeline::CompileError;
+use crate::recipe::RecipeError;
+use crate::train::TrainError;
+
+/// One line that finishes "failed to …", and whose fault it is. The discriminants are the exit codes.
+#[derive(Debug)]
+pub(super) struct Failure {
+    message: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Internal = 1,
+    Input = 3,
+    Output = 4,
+    Device = 5,
+    /// The reader of standard output went away: nothing is wrong, and nobody listens.
+    ClosedPipe = 0,
+}
+
+impl Failure {
+    pub(super) fn internal(message: String) -> Self {
+        Self {
+            message,
+            kind: Kind::Internal,
+        }
+    }
+
+    pub(super) fn input(message: String) -> Self {
+        Self {
+            message,
+            kind: Kind::Input,
+        }
+    }
+
+    pub(super) fn standard_output(error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => Kind::ClosedPipe,
+            _ => Kind::Output,
+        };
+        Self {
+            message: format!("write to standard output: {error}"),
+            kind,
+        }
+    }
+
+    /// Prints the line to standard error.
+    pub(super) fn report(&self) -> ExitCode {
+        if !matches!(self.kind, Kind::ClosedPipe) {
+            // Nothing is left to try if standard error is closed too.
+            let _ = writeln!(io::stderr(), "sinew: failed to {}", self.message);
+        }
+        ExitCode::from(self.kind as u8)
+    }
+
+    fn new(error: &dyn std::error::Error, kind: Kind) -> Self {
+        Self {
+            message: error.to_string().replace('\n', " "),
+            kind,
+        }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        Self::new(&error, Kind::Output)
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        Self::new(&error, Kind::Input)
+    }
+}
+
+impl From<RecipeError> for Failure {
+    fn from(error: RecipeError) -> Self {
+        Self::new(&error, Kind::Input)
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        Self::new(&error, Kind::Input)
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        Self::new(&error, Kind::Device)
+    }
+}
+
+impl From<ExecuteError> for Failure {
+    fn from(error: ExecuteError) -> Self {
+        Self::new(&error, Kind::Internal)
+    }
+}
+
+impl From<BenchmarkError> for Failure {
+    fn from(error: BenchmarkError) -> Self {
+        match &error {
+            BenchmarkError::Pack(_) => Self::new(&error, Kind::Input),
+            BenchmarkError::Run(_) => Self::new(&error, Kind::Internal),
+        }
+    }
+}
+
+impl From<CompileError> for Failure {
+    fn from(error: CompileError) -> Self {
+        let kind = match &error {
+            CompileError::Write(_)
+            | CompileError::Train(TrainError::Write(_))
+            | CompileError::Locked(_) => Kind::Output,
+            CompileError::Device(_) => Kind::Device,
+            CompileError::Execute(_) | CompileError::Train(TrainError::Execute(_)) => {
+                Kind::Internal
+            }
+            CompileError::OtherRun(_)
+            | CompileError::State { .. }
+            | CompileError::Data(_)
+            | CompileError::Zoo(_)
+            | CompileError::Train(TrainError::Diverged { .. } | TrainError::Checkpoint { .. })
+            | CompileError::Ranking(_)
+            | CompileError::Pack(_) => Kind::Input,
+        };
+        Self::new(&error, kind)
+    }
+}

@@ -1,0 +1,50 @@
+//! A model named on the command line: a packed `.sinew` file or a `.safetensors` checkpoint, told apart by content.
+
+use std::fs;
+use std::path::Path;
+
+use sinew_models::Network;
+use sinew_models::file::Archive;
+use sinew_runtime::format::MAGIC;
+
+use super::failure::Failure;
+use crate::pack::{self, Manifest};
+
+/// A model file's contents.
+pub(super) enum ModelFile {
+    /// A `.sinew` file, verified.
+    Packed(Vec<u8>),
+    /// A network as the trainer keeps it.
+    Network(Box<Network>),
+}
+
+impl ModelFile {
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let fail =
+            |problem: String| Failure::input(format!("read model {}: {problem}", path.display()));
+        let bytes = fs::read(path).map_err(|error| fail(error.to_string()))?;
+        // Safetensors begins with the length of its header, which is below 2⁵⁶: its eighth byte is 0.
+        if bytes.len() >= MAGIC.len() && bytes[7] == 0 {
+            let archive = Archive::from_bytes(&bytes).map_err(|error| fail(error.to_string()))?;
+            return Ok(Self::Network(Box::new(archive.network)));
+        }
+        sinew_runtime::Model::parse(&bytes).map_err(|error| fail(error.to_string()))?;
+        Ok(Self::Packed(bytes))
+    }
+
+    /// The model as a `.sinew` file: a checkpoint is packed in memory.
+    pub(super) fn packed(self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Packed(bytes) => Ok(bytes),
+            Self::Network(network) => Ok(pack::pack(&network, &Manifest::new(&network, None))?),
+        }
+    }
+
+    /// The model as a network: of a packed model, its float twin.
+    pub(super) fn network(&self) -> Result<Network, Failure> {
+        match self {
+            Self::Packed(bytes) => Ok(pack::unpack(bytes)?),
+            Self::Network(network) => Ok((**network).clone()),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Plain-text tables: a label column on the left, figures to the right.
+
+/// Rows of cells; the first row is the header. Columns are as wide as their widest cell.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        let mut line = String::from("  ");
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let padding = " ".repeat(width - cell.chars().count());
+            line += &if column == 0 {
+                format!("{cell}{padding}")
+            } else {
+                format!("   {padding}{cell}")
+            };
+        }
+        text += line.trim_end();
+        text.push('\n');
+        if index == 0 {
+            let total = widths.iter().sum::<usize>() + 3 * columns.saturating_sub(1);
+            text += &format!("  {}\n", "─".repeat(total));
+        }
+    }
+    text
+}
+
+/// 1234567 as "1,234,567".
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A fraction as "83.1 %".
+pub(super) fn percent(fraction: f64) -> String {
+    format!("{:.1} %", 100.0 * fraction)
+}
+
+/// Bytes as "1.84 MB" (10⁶) or "29.3 kB".
+pub(super) fn bytes(count: u64) -> String {
+    match count {
+        0..1000 => format!("{count} B"),
+        1000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
+        _ => format!("{:.2} MB", count as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows =
+            [["", "a", "long"], ["label", "100", "1"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(
+            table(&rows),
+            "             a   long\n  ──────────────────\n  label   100      1\n"
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Execution of a `Network` on burn: forward passes, and gradients with respect to images, responses and parameters.
+//!
+//! The graph is interpreted; there is no second definition of any network. Parameters are flat tensors on a device that is chosen
+//! at run time. Non-goals: what the gradients are used for (`attack`, `train`, `prune`).
+
+mod device;
+mod forward;
+
+pub use device::{DeviceChoice, DeviceError};
+pub(crate) use forward::{Normalization, Observer, forward};
+
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use sinew_models::{Network, ValueId};
+
+use crate::attack::{Classifier, Differentiable, Gradient};
+
+/// A device that did not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("compute on the device: {0}")]
+pub struct ExecuteError(pub(crate) String);
+
+/// A network with its parameters on a device, in evaluation mode: batch norm uses the running statistics.
+#[derive(Debug)]
+pub struct Executor<'n> {
+    network: &'n Network,
+    parameters: Vec<Tensor<1>>,
+    device: Device,
+}
+
+impl<'n> Executor<'n> {
+    /// Copies the network's parameters to `device`.
+    pub fn new(network: &'n Network, device: &Device) -> Self {
+        let parameters = upload(network, device);
+        Self::with_parameters(network, parameters, device)
+    }
+
+    /// Takes other values for the parameters of `network`, already on the device and without a tape.
+    pub(crate) fn with_parameters(
+        network: &'n Network,
+        parameters: Vec<Tensor<1>>,
+        device: &Device,
+    ) -> Self {
+        Self {
+            network,
+            parameters,
+            device: device.clone(),
+        }
+    }
+
+    /// The network that is executed.
+    pub fn network(&self) -> &Network {
+        self.network
+    }
+
+    /// The value of each of `points` on a batch of images: `[batch, channel, height, width]`, flattened.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn activations(
+        &self,
+        images: &[f32],
+        points: &[ValueId],
+    ) -> Result<Vec<Vec<f32>>, ExecuteError> {
+        let mut seen = vec![None; points.len()];
+        let mut record = |value: ValueId, tensor: Tensor<4>| {
+            for (point, slot) in points.iter().zip(&mut seen) {
+                if *point == value {
+                    *slot = Some(tensor.clone());
+                }
+            }
+            tensor
+        };
+        self.run(self.images(images), &mut record);
+        seen.into_iter().flatten().map(download).collect()
+    }
+
+    /// The gradient of each image's cross-entropy with respect to the value of each of `points`, laid out as that value.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn activation_gradients(
+        &self,
+        images: &[f32],
+        labels: &[usize],
+        points: &[ValueId],
+    ) -> Result<Vec<Vec<f32>>, ExecuteError> {
+        // An addition of zeros leaves the value alone and has the wanted gradient.
+        let mut probes = vec![None; points.len()];
+        let mut attach = |value: ValueId, mut tensor: Tensor<4>| {
+            for (point, slot) in points.iter().zip(&mut probes) {
+                if *point == value {
+                    let zeros = tensor.clone().inner().zeros_like();
+                    let probe = zeros.autodiff().require_grad();
+                    tensor = tensor + probe.clone();
+                    *slot = Some(probe);
+                }
+            }
+            tensor
+        };
+        let logits = self.run(self.images(images), &mut attach);
+        let mut gradients = cross_entropy(logits, labels, &self.device).sum().backward();
+        let probes = probes.into_iter().flatten();
+        probes
+            .map(|probe| {
+                let gradient = probe.grad_remove(&mut gradients);
+                download(gradient.unwrap_or_else(|| probe.inner().zeros_like()))
+            })
+            .collect()
+    }
+
+    fn images(&self, images: &[f32]) -> Tensor<4> {
+        upload_images(images, self.network, &self.device)
+    }
+
+    fn run(&self, images: Tensor<4>, observer: Observer<'_>) -> Tensor<2> {
+        let mode = Normalization::Running;
+        forward(self.network, &self.parameters, images, mode, observer).logits
+    }
+}
+
+impl Classifier for Executor<'_> {
+    fn input_shape(&self) -> [usize; 3] {
+        self.network.input_shape()
+    }
+
+    fn classes(&self) -> usize {
+        self.network.classes()
+    }
+
+    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ExecuteError> {
+        download(self.run(self.images(images), &mut |_, tensor| tensor))
+    }
+}
+
+impl Differentiable for Executor<'_> {
+    fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ExecuteError> {
+        let images = self.images(images).autodiff().require_grad();
+        let logits = self.run(images.clone(), &mut |_, tensor| tensor);
+        let losses = cross_entropy(logits, labels, &self.device);
+        let mut gradients = losses.clone().sum().backward();
+        let pixels = images
+            .grad_remove(&mut gradients)
+            .unwrap_or_else(|| images.inner().zeros_like());
+        Ok(Gradient {
+            losses: download(losses.inner())?,
+            pixels: download(pixels)?,
+        })
+    }
+}
+
+/// The network's parameters as flat tensors.
+pub(crate) fn upload(network: &Network, device: &Device) -> Vec<Tensor<1>> {
+    let parameters = network.parameters().iter();
+    parameters
+        .map(|p| upload_flat(p.values().to_vec(), device))
+        .collect()
+}
+
+pub(crate) fn upload_flat(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+/// A batch for `network`: `[batch, channel, height, width]`.
+pub(crate) fn upload_images(images: &[f32], network: &Network, device: &Device) -> Tensor<4> {
+    let [channels, height, width] = network.input_shape();
+    let batch = images.len() / (channels * height * width);
+    let data = TensorData::new(images.to_vec(), [batch, channels, height, width]);
+    Tensor::from_data(data, device)
+}
+
+pub(crate) fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ExecuteError> {
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| ExecuteError(error.to_string()))
+}
+
+/// Cross-entropy of each image, `[batch]`.
+pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[usize], device: &Device) -> Tensor<1> {
+    let labels: Vec<i32> = labels.iter().map(|label| *label as i32).collect();
+    let batch = labels.len();
+    let labels: Tensor<2, Int> = Tensor::from_data(TensorData::new(labels, [batch, 1]), device);
+    let log_probabilities = activation::log_softmax(logits, 1);
+    log_probabilities.gather(1, labels).neg().reshape([batch])
+}

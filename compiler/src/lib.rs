@@ -1,0 +1,20 @@
+//! Sinew's compile stage: data, execution, attacks, training, pruning, packing and evaluation.
+//!
+//! The `sinew` binary is a thin shell around this library; `docs/ARCHITECTURE.md` has the map.
+
+pub mod atomic_file;
+pub mod attack;
+pub mod benchmark;
+pub mod cli;
+pub mod data;
+pub mod evaluate;
+pub mod execute;
+pub mod pack;
+pub mod pipeline;
+pub mod progress;
+pub mod prune;
+pub mod recipe;
+pub mod seed;
+#[cfg(test)]
+mod testing;
+pub mod train;

@@ -1,0 +1,85 @@
+//! The manifest: what tools and people want to know of a model. A protobuf message; the runtime never reads it.
+//!
+//! `compiler/proto/manifest.proto` is the published form of the same message.
+
+use prost::Message;
+use sinew_models::Network;
+
+use super::lower::Plan;
+use crate::recipe::Recipe;
+
+/// Names and provenance of a packed model.
+#[derive(Clone, PartialEq, Message)]
+pub struct Manifest {
+    /// Name and version of the tool that packed the file.
+    #[prost(string, tag = "1")]
+    pub tool: String,
+    /// Name of the architecture.
+    #[prost(string, tag = "2")]
+    pub network: String,
+    /// Class names in the order of the logits; empty where they are not known.
+    #[prost(string, repeated, tag = "3")]
+    pub labels: Vec<String>,
+    /// One entry per step of the plan.
+    #[prost(message, repeated, tag = "4")]
+    pub layers: Vec<LayerRecord>,
+    /// The recipe as TOML, if a recipe made the model.
+    #[prost(string, tag = "5")]
+    pub recipe: String,
+    /// Trainable parameters of the network, zeros included.
+    #[prost(uint64, tag = "6")]
+    pub parameters: u64,
+    /// Those that are not zero.
+    #[prost(uint64, tag = "7")]
+    pub nonzero_parameters: u64,
+    /// Fraction of zeros among the weights of convolution and linear layers.
+    #[prost(double, tag = "8")]
+    pub sparsity: f64,
+}
+
+/// One step of the plan.
+#[derive(Clone, PartialEq, Message)]
+pub struct LayerRecord {
+    /// Name of the node the step began with.
+    #[prost(string, tag = "1")]
+    pub name: String,
+}
+
+impl Manifest {
+    /// Of a network and, where one made it, its recipe.
+    pub fn new(network: &Network, recipe: Option<&Recipe>) -> Self {
+        Self {
+            tool: format!("sinew {}", env!("CARGO_PKG_VERSION")),
+            network: network.name().to_owned(),
+            labels: network.labels().to_vec(),
+            layers: Vec::new(),
+            recipe: recipe.map_or_else(String::new, |r| toml::to_string(r).expect("plain data")),
+            parameters: network.parameter_count() as u64,
+            nonzero_parameters: network.nonzero_count() as u64,
+            sparsity: network.sparsity(),
+        }
+    }
+
+    /// Reads the manifest of a model.
+    ///
+    /// # Errors
+    /// If the bytes are not such a message.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+        Self::decode(bytes)
+    }
+
+    /// The message's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.encode_to_vec()
+    }
+
+    pub(super) fn with_layers(&self, plan: &Plan) -> Self {
+        let layers = plan.steps.iter().map(|step| LayerRecord {
+            name: step.name.clone(),
+        });
+        Self {
+            layers: layers.collect(),
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The float twin: a packed file back as a `Network`, for gradients and for tools.
+//!
+//! The twin computes what the file computes, up to rounding. Batch norms stay folded, and affine steps come back as batch norms.
+//! Non-goals: checking the file, which `Model::parse` does first.
+
+use sinew_models::{
+    Activation, Network, Node, Operator, Parameter, ParameterId, Role, ValueId, Window,
+};
+use sinew_runtime::format::{
+    self, Bounds, Encoding, Header, PlanHeader, SectionEntry, SectionKind, Shape, StepRecord,
+    TensorRecord,
+};
+use sinew_runtime::{Error, Model};
+
+use super::{Manifest, PackError};
+
+/// The network inside a `.sinew` file. Class names and layer names are those of its manifest.
+///
+/// # Errors
+/// If the file is not valid, or has an activation that `Network` has no name for.
+pub fn unpack(file: &[u8]) -> Result<Network, PackError> {
+    let model = Model::parse(file)?;
+    let manifest = Manifest::from_bytes(model.manifest()).unwrap_or_default();
+    let plan = section(file, SectionKind::Plan)?;
+    let weights = section(file, SectionKind::Weights)?;
+    let steps = PlanHeader::from_bytes(&array(plan, 0))?.step_count as usize;
+    let tensor = |number: usize| {
+        TensorRecord::from_bytes(&array(
+            plan,
+            PlanHeader::BYTES + number * TensorRecord::BYTES,
+        ))
+        .shape
+    };
+    let steps_at = PlanHeader::BYTES + (steps + 1) * TensorRecord::BYTES;
+
+    let mut twin = Twin {
+        nodes: Vec::new(),
+        parameters: Vec::new(),
+        tensors: vec![ValueId::INPUT],
+    };
+    for index in 0..steps {
+        let record = StepRecord::from_bytes(&array(plan, steps_at + index * StepRecord::BYTES))?;
+        let start = record.weights_offset as usize;
+        let blob = Blob(&weights[start..start + record.weights_length as usize]);
+        let known = manifest.layers.get(index).map(|layer| layer.name.clone());
+        // Names must be unique, which a foreign manifest does not promise.
+        let name = known
+            .filter(|name| twin.nodes.iter().all(|node| node.name != *name))
+            .unwrap_or_else(|| format!("step {index}"));
+        twin.step(
+            name,
+            &record,
+            tensor(record.input as usize),
+            tensor(index + 1),
+            blob,
+        )?;
+    }
+    let classes = model.output_len();
+    let labels = if manifest.labels.len() == classes {
+        manifest.labels
+    } else {
+        Vec::new()
+    };
+    Network::new(
+        manifest.network,
+        model.input_shape(),
+        labels,
+        twin.nodes,
+        twin.parameters,
+    )
+    .map_err(|error| PackError::Node {
+        node: error.place,
+        problem: error.problem,
+    })
+}
+
+fn section(file: &[u8], kind: SectionKind) -> Result<&[u8], Error> {
+    let count = Header::from_bytes(&array(file, 0))?.section_count as usize;
+    let mut found = &file[..0];
+    for index in 0..count {
+        let at = Header::BYTES + index * SectionEntry::BYTES;
+        let entry = SectionEntry::from_bytes(&array(file, at))?;
+        if entry.kind == kind {
+            found = &file[entry.offset as usize..(entry.offset + entry.length) as usize];
+        }
+    }
+    Ok(found)
+}
+
+/// Bytes of a verified file.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes[at..at + N]
+        .try_into()
+        .expect("the slice has this length")
+}
+
+/// A part of the weights section, read from front to back.
+struct Blob<'f>(&'f [u8]);
+
+impl Blob<'_> {
+    fn words<T>(&mut self, count: usize, read: impl Fn([u8; 4]) -> T) -> Vec<T> {
+        let (words, rest) = self.0.split_at(4 * count);
+        self.0 = rest;
+        words
+            .chunks_exact(4)
+            .map(|word| read(array(word, 0)))
+            .collect()
+    }
+
+    fn floats(&mut self, count: usize) -> Vec<f32> {
+        self.words(count, f32::from_le_bytes)
+    }
+
+    /// Bias and dense weights of a matrix in either encoding.
+    fn matrix(mut self, encoding: Encoding, rows: usize, columns: usize) -> (Vec<f32>, Vec<f32>) {
+        let bias = self.floats(rows);
+        if encoding == Encoding::Dense {
+            return (bias, self.floats(rows * columns));
+        }
+        let pointers = self.words(rows + 1, u32::from_le_bytes);
+        let stored = self.floats(pointers[rows] as usize);
+        let mut values = vec![0.0; rows * columns];
+        for row in 0..rows {
+            for index in pointers[row] as usize..pointers[row + 1] as usize {
+                let column = usize::from(u16::from_le_bytes(array(self.0, 2 * index)));
+                values[row * columns + column] = stored[index];
+            }
+        }
+        (bias, values)
+    }
+}
+
+struct Twin {
+    nodes: Vec<Node>,
+    parameters: Vec<Parameter>,
+    /// The value of every tensor so far.
+    tensors: Vec<ValueId>,
+}
+
+impl Twin {
+    fn step(
+        &mut self,
+        name: String,
+        record: &StepRecord,
+        input: Shape,
+        output: Shape,
+        blob: Blob<'_>,
+    ) -> Result<(), PackError> {
+        let mut value = self.tensors[record.input as usize];
+        let rows = output.channels as usize;
+        let (operator, bounds) = match record.operator {
+            format::Operator::Convolution {
+                encoding,
+                bounds,
+                window,
+                groups,
+            } => {
+                let window = network_window(&window);
+                let channels = (input.channels / groups) as usize;
+                let shape = vec![rows, channels, window.kernel[0], window.kernel[1]];
+                let (weight, bias) = self.matrix(&name, shape, encoding, blob);
+                (
+                    Operator::Convolution {
+                        weight,
+                        bias: Some(bias),
+                        window,
+                        groups: groups as usize,
+                    },
+                    bounds,
+                )
+            }
+            format::Operator::Linear { encoding, bounds } => {
+                if !self.is_vector(value) {
+                    value = self.node(format!("{name}.flatten"), Operator::Flatten, vec![value]);
+                }
+                let shape = vec![rows, input.elements() as usize];
+                let (weight, bias) = self.matrix(&name, shape, encoding, blob);
+                (
+                    Operator::Linear {
+                        weight,
+                        bias: Some(bias),
+                    },
+                    bounds,
+                )
+            }
+            format::Operator::MaxPool { window } => {
+                (Operator::MaxPool(network_window(&window)), Bounds::NONE)
+            }
+            format::Operator::AveragePool { window } => {
+                (Operator::AveragePool(network_window(&window)), Bounds::NONE)
+            }
+            format::Operator::Add { bounds, .. } => (Operator::Add, bounds),
+            format::Operator::Affine { bounds } => (self.affine(&name, rows, blob), bounds),
+        };
+        let mut inputs = vec![value];
+        if let format::Operator::Add { second, .. } = record.operator {
+            inputs.push(self.tensors[second as usize]);
+        }
+        let activation = activation_of(bounds).map_err(|problem| PackError::Node {
+            node: name.clone(),
+            problem,
+        })?;
+        let mut result = self.node(name.clone(), operator, inputs);
+        if let Some(activation) = activation {
+            let name = format!("{name}.{}", activation.name());
+            result = self.node(name, Operator::Activation(activation), vec![result]);
+        }
+        self.tensors.push(result);
+        Ok(())
+    }
+
+    fn node(&mut self, name: String, operator: Operator, inputs: Vec<ValueId>) -> ValueId {
+        self.nodes.push(Node {
+            name,
+            operator,
+            inputs,
+        });
+        ValueId::of_node(self.nodes.len() - 1)
+    }
+
+    fn parameter(
+        &mut self,
+        name: String,
+        role: Role,
+        shape: Vec<usize>,
+        values: Vec<f32>,
+    ) -> ParameterId {
+        self.parameters
+            .push(Parameter::new(name, role, shape, values));
+        ParameterId(self.parameters.len() - 1)
+    }
+
+    fn matrix(
+        &mut self,
+        name: &str,
+        shape: Vec<usize>,
+        encoding: Encoding,
+        blob: Blob<'_>,
+    ) -> (ParameterId, ParameterId) {
+        let rows = shape[0];
+        let columns = shape[1..].iter().product();
+        let (bias, values) = blob.matrix(encoding, rows, columns);
+        let weight = self.parameter(format!("{name}.weight"), Role::Weight, shape, values);
+        (
+            weight,
+            self.parameter(format!("{name}.bias"), Role::Bias, vec![rows], bias),
+        )
+    }
+
+    /// `scale·x + shift` as a batch norm with mean 0 and variance 1, whose ε is too small to change the 1.
+    fn affine(&mut self, name: &str, channels: usize, mut blob: Blob<'_>) -> Operator {
+        let scale = blob.floats(channels);
+        let shift = blob.floats(channels);
+        let mut parameter = |part: &str, role, values| {
+            self.parameter(format!("{name}.{part}"), role, vec![channels], values)
+        };
+        Operator::BatchNorm {
+            scale: parameter("scale", Role::Scale, scale),
+            shift: parameter("shift", Role::Shift, shift),
+            mean: parameter("mean", Role::RunningMean, vec![0.0; channels]),
+            variance: parameter("variance", Role::RunningVariance, vec![1.0; channels]),
+            epsilon: f32::MIN_POSITIVE,
+        }
+    }
+
+    /// Whether a value is already flat: the result of a linear layer, perhaps activated.
+    fn is_vector(&self, value: ValueId) -> bool {
+        let Some(node) = value.node().map(|node| &self.nodes[node]) else {
+            return false;
+        };
+        match node.operator {
+            Operator::Linear { .. } | Operator::Flatten => true,
+            Operator::Convolution { .. } | Operator::GlobalAveragePool => false,
+            _ => self.is_vector(node.inputs[0]),
+        }
+    }
+}
+
+fn network_window(window: &format::Window) -> Window {
+    Window {
+        kernel: window.kernel.map(usize::from),
+        stride: window.stride.map(usize::from),
+        padding: window.padding.map(usize::from),
+    }
+}
+
+fn activation_of(bounds: Bounds) -> Result<Option<Activation>, String> {
+    if bounds == Bounds::NONE {
+        return Ok(None);
+    }
+    [Activation::Relu, Activation::Relu6]
+        .into_iter()
+        .find(|activation| activation.bounds() == (bounds.low, bounds.high))
+        .map(Some)
+        .ok_or_else(|| {
+            format!(
+                "an activation that clamps to {}..={} has no gradient here",
+                bounds.low, bounds.high
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use sinew_models::reference;
+
+    use super::*;
+    use crate::pack::pack;
+    use crate::testing::two_layers;
+
+    #[test]
+    fn the_twin_computes_what_the_network_computes() {
+        let mut network = two_layers();
+        let count = network.parameters()[0].values().len();
+        network.parameters_mut()[0].set_mask((0..count).map(|i| i % 5 == 0).collect());
+        let packed = pack(&network, &Manifest::new(&network, None)).unwrap();
+        let twin = unpack(&packed).unwrap();
+        assert_eq!(twin.labels(), network.labels());
+        let images: Vec<f32> = (0..36 * 3).map(|i| (i * 7 % 13) as f32 / 13.0).collect();
+        let before = reference::evaluate(&network, &images, 3);
+        let after = reference::evaluate(&twin, &images, 3);
+        for (a, b) in before.iter().zip(&after) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+        // Packing the twin again changes nothing but the bookkeeping of folded batch norms.
+        let again = pack(&twin, &Manifest::new(&twin, None)).unwrap();
+        let weights = |file: &[u8]| section(file, SectionKind::Weights).unwrap().to_vec();
+        assert_eq!(weights(&packed), weights(&again));
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let network = two_layers();
+        let mut packed = pack(&network, &Manifest::new(&network, None)).unwrap();
+        let last = packed.len() / 2;
+        packed[last] ^= 1;
+        assert!(matches!(unpack(&packed), Err(PackError::Verify(_))));
+    }
+}

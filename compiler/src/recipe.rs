@@ -1,0 +1,217 @@
+//! Recipes: everything that decides a run, in one TOML file. The same recipe, device and binary give the same result.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::attack::{Attack, Fgsm, Pgd};
+use crate::prune::{Criterion, Measure};
+use crate::train::TrainSettings;
+
+/// The form of recipe this version reads.
+const VERSION: u32 = 1;
+
+/// A run of `sinew compile`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Form of the recipe: 1.
+    pub version: u32,
+    /// Decides every random choice.
+    #[serde(default)]
+    pub seed: u64,
+    /// `embedded`, the name of a data set, or a folder.
+    pub data: String,
+    /// How many training images to use, the first in file order; all if absent.
+    pub train_images: Option<usize>,
+    /// Fraction of the training images that is held out to choose by.
+    pub validation_fraction: f64,
+    /// Name of a network of the zoo.
+    pub network: String,
+    /// Multiplies the network's channels.
+    pub width: f64,
+    /// Radius of the L∞ ball in units of [0, 1] pixels.
+    pub epsilon: f32,
+    /// Training of the dense network.
+    pub train: TrainSettings,
+    /// Pruning.
+    pub prune: PruneSettings,
+    /// Training under the mask.
+    pub fine_tune: TrainSettings,
+    /// What is measured on test images.
+    pub evaluate: EvaluateSettings,
+}
+
+/// How the dense network is pruned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PruneSettings {
+    /// Which weights go first.
+    pub criterion: Criterion,
+    /// What the anomaly degree is measured on.
+    pub measure: Measure,
+    /// Fraction of all weights to remove.
+    pub sparsity: f64,
+    /// Fraction of its weights that every layer keeps.
+    pub density_floor: f64,
+    /// Training images that the anomaly degree is estimated on.
+    pub samples: usize,
+    /// Steps of the PGD attack on them.
+    pub steps: usize,
+}
+
+/// What is measured on the first test images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateSettings {
+    /// Test images; all if there are fewer.
+    pub samples: usize,
+    /// Attacks, each on all images.
+    pub attacks: Vec<AttackSettings>,
+}
+
+/// An attack as a recipe spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AttackSettings {
+    /// One step of ε.
+    Fgsm,
+    /// Projected gradient descent.
+    Pgd {
+        /// Steps per restart.
+        steps: usize,
+        /// Independent random starts.
+        restarts: usize,
+    },
+}
+
+impl AttackSettings {
+    /// The attack for radius `epsilon`.
+    pub fn attack(self, epsilon: f32) -> Box<dyn Attack> {
+        match self {
+            Self::Fgsm => Box::new(Fgsm { epsilon }),
+            Self::Pgd { steps, restarts } => Box::new(Pgd::new(epsilon, steps, restarts)),
+        }
+    }
+}
+
+/// A recipe that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// No such file, or not readable.
+    #[error("read recipe {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, a missing key, a value of the wrong type. The message has line and key.
+    #[error("read recipe {origin}: {problem}")]
+    Parse {
+        /// The file, or the name of a shipped recipe.
+        origin: String,
+        /// What and where.
+        problem: String,
+    },
+    /// A value out of range.
+    #[error("use recipe {origin}: {problem}")]
+    Value {
+        /// The file, or the name of a shipped recipe.
+        origin: String,
+        /// "key: problem".
+        problem: String,
+    },
+}
+
+impl Recipe {
+    /// Reads a recipe from a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or [`Recipe::parse`] refuses it.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = fs::read_to_string(path).map_err(|source| RecipeError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads a recipe from text; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// If a key is unknown or missing, or a value is out of range.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, RecipeError> {
+        let recipe: Self = toml::from_str(text).map_err(|error| {
+            let line = error
+                .span()
+                .map(|span| 1 + text[..span.start].matches('\n').count());
+            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+            let message = error.message().replace('\n', " ");
+            RecipeError::Parse {
+                origin: origin.to_owned(),
+                problem: format!("{place}{message}"),
+            }
+        })?;
+        recipe.check(origin)?;
+        Ok(recipe)
+    }
+
+    /// Checks every value, after parsing or after command-line flags have changed some.
+    ///
+    /// # Errors
+    /// The first value that is out of range.
+    pub fn check(&self, origin: &str) -> Result<(), RecipeError> {
+        match self.problem() {
+            None => Ok(()),
+            Some(problem) => Err(RecipeError::Value {
+                origin: origin.to_owned(),
+                problem,
+            }),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let prune = &self.prune;
+        let own = match self {
+            r if r.version != VERSION => Some(format!(
+                "version: this tool reads version {VERSION}, not {}",
+                r.version
+            )),
+            r if !(r.epsilon >= 0.0 && r.epsilon <= 1.0) => Some(format!(
+                "epsilon: {} is not in [0, 1], the range of a pixel",
+                r.epsilon
+            )),
+            r if !(r.validation_fraction > 0.0 && r.validation_fraction < 1.0) => Some(format!(
+                "validation_fraction: {} is not between 0 and 1",
+                r.validation_fraction
+            )),
+            r if r.train_images == Some(0) => Some("train_images: must be at least 1".to_owned()),
+            _ if !(0.0..1.0).contains(&prune.sparsity) => Some(format!(
+                "prune.sparsity: {} is not in [0, 1): it is the fraction of weights to remove",
+                prune.sparsity
+            )),
+            _ if !(0.0..=1.0 - prune.sparsity).contains(&prune.density_floor) => Some(format!(
+                "prune.density_floor: {} is not between 0 and 1 − sparsity",
+                prune.density_floor
+            )),
+            _ if prune.samples == 0 => Some("prune.samples: must be at least 1".to_owned()),
+            _ if prune.steps == 0 => Some("prune.steps: must be at least 1".to_owned()),
+            r if r.evaluate.samples == 0 => Some("evaluate.samples: must be at least 1".to_owned()),
+            r => r.evaluate.attacks.iter().find_map(|attack| match attack {
+                AttackSettings::Pgd { steps: 0, .. } | AttackSettings::Pgd { restarts: 0, .. } => {
+                    Some("evaluate.attacks: pgd needs at least 1 step and 1 restart".to_owned())
+                }
+                _ => None,
+            }),
+        };
+        let of = |section: &str, settings: &TrainSettings| {
+            settings
+                .problem()
+                .map(|problem| format!("{section}.{problem}"))
+        };
+        own.or_else(|| of("train", &self.train))
+            .or_else(|| of("fine_tune", &self.fine_tune))
+    }
+}
