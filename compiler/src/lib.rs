@@ -2,6 +2,8 @@
 //!
 //! The `sinew` binary is a thin shell around this library; `docs/ARCHITECTURE.md` has the map.
 
+#![forbid(unsafe_code)]
+
 pub mod atomic_file;
 pub mod attack;
 pub mod benchmark;

@@ -4,7 +4,9 @@
 //! stages and resumes the unfinished one from its checkpoint; the final files are the same to the bit.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -51,7 +53,7 @@ pub enum CompileError {
     #[error("work in {}: another run is using this folder", .0.display())]
     Locked(PathBuf),
     /// The folder holds a run of something else.
-    #[error("resume in {}: it holds a run of another recipe or version; choose another folder, or delete this one", .0.display())]
+    #[error("resume in {}: it holds a run of another recipe, version, device or of other data; choose another folder, or delete this one", .0.display())]
     OtherRun(PathBuf),
     /// A file of an earlier stage that cannot be used.
     #[error("resume from {}: {problem}; delete the file to repeat its stage", path.display())]
@@ -87,19 +89,37 @@ pub enum CompileError {
     Write(#[from] WriteError),
 }
 
-/// Every figure of a run, as `run.json` holds it.
+/// Everything that decides a run's result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
+pub struct Provenance {
     /// Version of the tool.
     pub version: String,
-    /// What was done.
+    /// What is done.
     pub recipe: Recipe,
-    /// Device it was done on.
+    /// Device it is done on.
     pub device: String,
     /// SHA-256 over shape, labels and pixels of the training images.
     pub train_data: String,
     /// The same of the test images.
     pub test_data: String,
+}
+
+/// A recipe that runs again, with the rest in comments.
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# sinew {} on {}", self.version, self.device)?;
+        writeln!(f, "# training images: {}", self.train_data)?;
+        writeln!(f, "# test images: {}", self.test_data)?;
+        f.write_str(&toml::to_string(&self.recipe).expect("a recipe is plain data"))
+    }
+}
+
+/// Every figure of a run, as `run.json` holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// What decided it.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// The trained parent.
     pub dense: NetworkRecord,
     /// The product.
@@ -135,9 +155,15 @@ pub fn compile(
     let (train_data, test) = data::load(&DataSource::from(recipe.data.as_ref()))?;
     atomic_file::create_folder(folder)?;
     let _lock = lock(folder)?;
-    claim(folder, recipe)?;
+    let provenance = Provenance {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        recipe: recipe.clone(),
+        device: device.to_string(),
+        train_data: train_data.hash(),
+        test_data: test.hash(),
+    };
+    claim(folder, &provenance)?;
     let test = test.first(recipe.evaluate.samples);
-    let train_hash = train_data.hash();
     let run = Run {
         recipe,
         folder,
@@ -152,11 +178,7 @@ pub fn compile(
     let dense_record = run.network_record(&dense, files::DENSE_MODEL, "attack dense")?;
     let sparse_record = run.network_record(&sparse, files::MODEL, "attack sparse")?;
     let record = RunRecord {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        recipe: recipe.clone(),
-        device: device.to_string(),
-        train_data: train_hash,
-        test_data: run.data.test.hash(),
+        provenance,
         dense: dense_record,
         sparse: sparse_record,
     };
@@ -173,15 +195,20 @@ fn lock(folder: &Path) -> Result<File, CompileError> {
     Ok(file)
 }
 
-/// Makes the folder this recipe's, or checks that it already is.
-fn claim(folder: &Path, recipe: &Recipe) -> Result<(), CompileError> {
+/// Makes the folder this run's, or checks that it already is: same recipe, data, device and version.
+fn claim(folder: &Path, provenance: &Provenance) -> Result<(), CompileError> {
     let path = folder.join(files::RECIPE);
-    let header = format!("# written by sinew {}\n", env!("CARGO_PKG_VERSION"));
-    let text = header + &toml::to_string(recipe).expect("a recipe is plain data");
+    let text = provenance.to_string();
     match fs::read_to_string(&path) {
         Ok(found) if found == text => Ok(()),
         Ok(_) => Err(CompileError::OtherRun(folder.to_owned())),
-        Err(_) => Ok(atomic_file::write(&path, text.as_bytes())?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(atomic_file::write(&path, text.as_bytes())?)
+        }
+        Err(error) => Err(CompileError::State {
+            path,
+            problem: error.to_string(),
+        }),
     }
 }
 
@@ -390,18 +417,15 @@ impl Run<'_> {
         let twin = Executor::new(network, self.device);
         let victim = PackedClassifier::new(packed)?;
         let surrogate: &dyn Differentiable = &twin;
-        let seed = stream_seed(recipe.seed, "evaluation");
-        let mut evaluation = evaluate(
+        Ok(evaluate(
             &victim,
             surrogate,
             &attacks,
             recipe.epsilon,
             &self.data.test,
-            seed,
+            recipe.seed,
             (self.progress, label),
-        )?;
-        evaluation.seed = recipe.seed;
-        Ok(evaluation)
+        )?)
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn two_layers() -> Network {
 /// Settings that train [`two_layers`] in a moment.
 pub(crate) fn train_settings() -> TrainSettings {
     TrainSettings {
-        adversary: Adversary::NFgsm,
+        adversary: Adversary::NFgsm { noise: 2.0 },
         epochs: 2,
         batch_size: 16,
         learning_rate: 0.05,

@@ -1,6 +1,6 @@
 //! N-FGSM (de Jorge et al., 2022): crafts training examples with one gradient, from unclipped noise.
 //!
-//! Only for training: the noise reaches 2ε and the result is not projected, so it leaves the ε-ball. That is what keeps
+//! Only for training: the noise is wide and the result is not projected, so it leaves the ε-ball. That is what keeps
 //! single-step training from collapsing against stronger attacks; as an evaluation it would break the threat model.
 
 use rand::RngExt;
@@ -9,14 +9,14 @@ use super::{Attack, Differentiable, sign};
 use crate::execute::ExecuteError;
 use crate::seed::stream;
 
-/// Noise of ±`NOISE`·ε (the paper's k = 2), then one step of ε; only [0, 1] is kept.
+/// Uniform noise of ±`noise`·ε, then one step of ε; only [0, 1] is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct NFgsm {
     /// Radius of the ball that the trained network is to withstand.
     pub epsilon: f32,
+    /// The paper's k, in units of ε: 2 there for every ε; less keeps more clean accuracy.
+    pub noise: f32,
 }
-
-const NOISE: f32 = 2.0;
 
 impl Attack for NFgsm {
     fn name(&self) -> String {
@@ -31,7 +31,7 @@ impl Attack for NFgsm {
         seed: u64,
     ) -> Result<Vec<f32>, ExecuteError> {
         let mut random = stream(seed, "n-fgsm noise", &[]);
-        let width = NOISE * self.epsilon;
+        let width = self.noise * self.epsilon;
         let mut noisy: Vec<f32> = images
             .iter()
             .map(|x| x + width * random.random_range(-1.0..=1.0f32))
@@ -59,9 +59,12 @@ mod tests {
             weights: vec![1.0; 64],
         };
         let images = [0.3f32; 64];
-        let moved = NFgsm { epsilon: 0.1 }
-            .perturb(&model, &images, &[0], 3)
-            .unwrap();
+        let moved = NFgsm {
+            epsilon: 0.1,
+            noise: 2.0,
+        }
+        .perturb(&model, &images, &[0], 3)
+        .unwrap();
         assert!(moved.iter().all(|x| (0.0..=1.0).contains(x)));
         let farthest = moved
             .iter()

@@ -25,7 +25,7 @@ pub(super) struct AttackCommand {
     #[arg(long, value_enum)]
     attack: Vec<Name>,
     /// Radius of the L∞ ball in units of [0, 1] pixels
-    #[arg(long, default_value_t = 0.1, value_parser = epsilon)]
+    #[arg(long, default_value_t = 0.1, value_parser = epsilon, allow_negative_numbers = true)]
     epsilon: f32,
     /// Steps of PGD
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]

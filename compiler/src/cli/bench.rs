@@ -25,6 +25,9 @@ pub(super) struct Bench {
     /// Timed runs
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     runs: u32,
+    /// Threads; the runtime uses one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1))]
+    threads: u16,
     #[command(flatten)]
     output_options: OutputOptions,
 }
@@ -40,6 +43,7 @@ struct Report {
     macs_effective: u64,
     isa: &'static str,
     runs: u32,
+    threads: u16,
     layers: Vec<Layer>,
 }
 
@@ -83,6 +87,7 @@ impl Bench {
             macs_effective: model.macs_effective(),
             isa: isa.name(),
             runs: self.runs,
+            threads: self.threads,
             layers: layers
                 .map(|((name, step), min_ms)| Layer {
                     name,

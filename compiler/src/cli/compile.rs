@@ -89,7 +89,7 @@ pub(super) fn conditions(evaluation: &Evaluation) -> String {
     let attacks: Vec<String> = evaluation
         .attacks
         .iter()
-        .map(|attack| format!("{} ({} gradients an image)", attack.name, attack.queries))
+        .map(|attack| format!("{} ({} passes an image)", attack.name, attack.queries))
         .collect();
     format!(
         "{} ball of radius {}, the first {} test images, seed {}; attacks: {}",

@@ -112,8 +112,8 @@ fn fetch_with_bar(
         if let Some((_, bar)) = &bar {
             bar.set_position(at.done);
         }
-    })?;
-    Ok(())
+    })
+    .map_err(|error| Failure::fetch(&error))
 }
 
 fn info(train: &Dataset, test: &Dataset) -> Info {

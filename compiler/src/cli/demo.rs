@@ -124,7 +124,7 @@ fn side(record: &NetworkRecord, latency_ms: f64, artifact: PathBuf) -> Side {
 fn introduction(recipe: &Recipe) -> String {
     format!(
         "Sinew trains {} on embedded Fashion-MNIST images against an attacker who may change every pixel by {},\n\
-         removes {:.0} % of its weights, the most anomalous first, and packs the rest into one small file.\n\n",
+         removes {:.0} % of its weights by size and by how far the attack moves their neurons, and packs the rest into one file.\n\n",
         recipe.network,
         recipe.epsilon,
         100.0 * recipe.prune.sparsity

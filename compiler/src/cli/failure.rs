@@ -44,6 +44,15 @@ impl Failure {
         }
     }
 
+    /// Of a download, whose files are outputs.
+    pub(super) fn fetch(error: &DataError) -> Self {
+        let kind = match error {
+            DataError::Io { .. } => Kind::Output,
+            _ => Kind::Input,
+        };
+        Self::new(error, kind)
+    }
+
     pub(super) fn standard_output(error: &io::Error) -> Self {
         let kind = match error.kind() {
             io::ErrorKind::BrokenPipe => Kind::ClosedPipe,

@@ -23,8 +23,8 @@ impl ModelFile {
         let fail =
             |problem: String| Failure::input(format!("read model {}: {problem}", path.display()));
         let bytes = fs::read(path).map_err(|error| fail(error.to_string()))?;
-        // Safetensors begins with the length of its header, which is below 2⁵⁶: its eighth byte is 0.
-        if bytes.len() >= MAGIC.len() && bytes[7] == 0 {
+        // Safetensors begins with the length of its header in eight bytes, then the header, which is JSON.
+        if bytes.get(MAGIC.len()) == Some(&b'{') {
             let archive = Archive::from_bytes(&bytes).map_err(|error| fail(error.to_string()))?;
             return Ok(Self::Network(Box::new(archive.network)));
         }

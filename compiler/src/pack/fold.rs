@@ -124,7 +124,14 @@ impl Rebuilt {
                 variance: keep(variance),
                 epsilon: *epsilon,
             },
-            other => other.clone(),
+            // Named one by one: an operator with parameters must not come here with its old numbers.
+            Operator::Normalize { .. }
+            | Operator::Activation(_)
+            | Operator::MaxPool(_)
+            | Operator::AveragePool(_)
+            | Operator::GlobalAveragePool
+            | Operator::Add
+            | Operator::Flatten => node.operator.clone(),
         };
         self.nodes.push(Node {
             name: node.name.clone(),

@@ -4,7 +4,7 @@ use sinew_models::{Activation, Network, Node, Operator, ParameterId, ValueId, Wi
 use sinew_runtime::format::{self, Bounds, Demand, Encoding, Shape};
 
 use super::fold::BatchNorm;
-use super::{PackError, arena, encoding};
+use super::{PackError, SPARSE_CONVOLUTION_BELOW, SPARSE_LINEAR_BELOW, arena};
 
 /// Steps in execution order; step k writes tensor k + 1.
 pub(super) struct Plan {
@@ -93,7 +93,7 @@ impl Lowering<'_> {
                 window,
                 groups,
             } => {
-                let weights = self.matrix(*weight, *bias);
+                let weights = self.matrix(*weight, *bias, SPARSE_CONVOLUTION_BELOW);
                 let operator = format::Operator::Convolution {
                     encoding: weights.encoding,
                     bounds,
@@ -103,7 +103,7 @@ impl Lowering<'_> {
                 (operator, weights)
             }
             Operator::Linear { weight, bias } => {
-                let weights = self.matrix(*weight, *bias);
+                let weights = self.matrix(*weight, *bias, SPARSE_LINEAR_BELOW);
                 (
                     format::Operator::Linear {
                         encoding: weights.encoding,
@@ -193,8 +193,8 @@ impl Lowering<'_> {
         Ok(self.steps.len())
     }
 
-    /// Weights and bias in the cheaper form.
-    fn matrix(&self, weight: ParameterId, bias: Option<ParameterId>) -> Weights {
+    /// Weights and bias, sparse if fewer than the fraction `sparse_below` of the weights are not zero.
+    fn matrix(&self, weight: ParameterId, bias: Option<ParameterId>, sparse_below: f64) -> Weights {
         let weight = self.network.parameter(weight);
         let rows = weight.shape()[0];
         let columns = weight.values().len() / rows;
@@ -203,11 +203,10 @@ impl Lowering<'_> {
             None => vec![0.0; rows],
         };
         let density = weight.nonzeros() as f64 / weight.values().len() as f64;
-        match encoding(density) {
-            Encoding::Sparse if columns as u64 <= format::MAX_SPARSE_COLUMNS => {
-                Weights::sparse(&bias, weight.values(), columns)
-            }
-            _ => Weights::dense(&bias, weight.values()),
+        if density < sparse_below && columns as u64 <= format::MAX_SPARSE_COLUMNS {
+            Weights::sparse(&bias, weight.values(), columns)
+        } else {
+            Weights::dense(&bias, weight.values())
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The manifest: what tools and people want to know of a model. A protobuf message; the runtime never reads it.
 //!
-//! `compiler/proto/manifest.proto` is the published form of the same message.
+//! `compiler/proto/manifest.proto` is the published form of the same message, and normative.
 
 use prost::Message;
 use sinew_models::Network;
@@ -81,5 +81,45 @@ impl Manifest {
             layers: layers.collect(),
             ..self.clone()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The fields of the messages above, as the published form spells them.
+    fn fields() -> Vec<String> {
+        let mut lines = include_str!("manifest.rs").lines().map(str::trim);
+        let mut fields = Vec::new();
+        while let Some(line) = lines.next() {
+            let Some(attribute) = line.strip_prefix("#[prost(") else {
+                continue;
+            };
+            let (parts, tag) = attribute
+                .trim_end_matches("\")]")
+                .split_once(", tag = \"")
+                .expect("the tag comes last");
+            let (kind, rule) = match parts.split_once(", ") {
+                Some((kind, rule)) => (kind, format!("{rule} ")),
+                None => (parts, String::new()),
+            };
+            let field = lines.next().and_then(|line| line.strip_prefix("pub "));
+            let (name, rust_type) = field.and_then(|f| f.split_once(": ")).expect("a field");
+            let kind = match kind {
+                "message" => rust_type.trim_start_matches("Vec<").trim_end_matches(">,"),
+                kind => kind,
+            };
+            fields.push(format!("{rule}{kind} {name} = {tag};"));
+        }
+        fields
+    }
+
+    #[test]
+    fn the_published_form_has_the_same_fields() {
+        let published = include_str!("../../proto/manifest.proto").lines();
+        let published: Vec<&str> = published
+            .map(str::trim)
+            .filter(|line| line.ends_with(';') && line.contains(" = ") && !line.contains("syntax"))
+            .collect();
+        assert_eq!(published, fields());
     }
 }

@@ -29,11 +29,14 @@ pub struct TrainSettings {
 }
 
 /// How training examples are crafted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Adversary {
     /// One gradient from unclipped noise (de Jorge et al., 2022).
-    NFgsm,
+    NFgsm {
+        /// Width of the noise in units of ε: the paper's k.
+        noise: f32,
+    },
     /// Projected gradient descent with this many steps (Madry et al., 2018).
     Pgd {
         /// Steps per training example.
@@ -45,7 +48,7 @@ impl Adversary {
     /// The attack that crafts examples for radius `epsilon`.
     pub(crate) fn attack(self, epsilon: f32) -> Box<dyn Attack> {
         match self {
-            Self::NFgsm => Box::new(NFgsm { epsilon }),
+            Self::NFgsm { noise } => Box::new(NFgsm { epsilon, noise }),
             Self::Pgd { steps } => Box::new(Pgd::new(epsilon, steps, 1)),
         }
     }
@@ -70,6 +73,12 @@ impl TrainSettings {
                 format!("average_decay: {} is not in [0, 1)", s.average_decay)
             }
             s if s.validation_steps == 0 => "validation_steps: must be at least 1".to_owned(),
+            Self {
+                adversary: Adversary::NFgsm { noise },
+                ..
+            } if !(noise.is_finite() && *noise >= 0.0) => {
+                format!("adversary.n-fgsm.noise: {noise} is not 0 or more")
+            }
             Self {
                 adversary: Adversary::Pgd { steps: 0 },
                 ..

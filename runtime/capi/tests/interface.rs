@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::ptr;
 
-use sinew::*;
+use sinew_c::*;
 use sinew_runtime::format::{Bounds, Operator};
 use support::Network;
 
@@ -115,7 +115,7 @@ fn a_c_program_runs_a_model() {
     // Cargo puts the library into the folder in which this test is.
     let library = std::env::current_exe()
         .unwrap()
-        .with_file_name("libsinew.a");
+        .with_file_name("libsinew_c.a");
     let (model, program) = (folder.join("rectifier.sinew"), folder.join("program"));
     std::fs::write(&model, rectifier()).unwrap();
     let compiled = Command::new("cc")
