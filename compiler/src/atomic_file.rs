@@ -36,17 +36,43 @@ pub fn create_folder(path: &Path) -> Result<(), WriteError> {
     })
 }
 
+/// Removes what killed writes have left in `folder`. Nobody else may be writing there.
+///
+/// # Errors
+/// As the file system says.
+pub fn sweep(folder: &Path) -> Result<(), WriteError> {
+    let is_left = |name: &str| name.starts_with(PREFIX) && name.ends_with(SUFFIX);
+    let sweep = || {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_left) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    sweep().map_err(|source| WriteError {
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+/// What temporary names begin and end with.
+const PREFIX: &str = ".sinew-";
+const SUFFIX: &str = ".part";
+
 fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new()
-        .prefix(".sinew-")
-        .suffix(".part")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .permissions(default_permissions())
         .tempfile_in(folder)?;
-    file.write_all(contents)?;
+    // Past tempfile's own wrapper, whose errors would name the temporary file.
+    file.as_file_mut().write_all(contents)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     // The new name itself must survive a power cut.

@@ -153,8 +153,6 @@ pub fn compile(
 ) -> Result<RunRecord, CompileError> {
     let opened = device.open()?;
     let (train_data, test) = data::load(&DataSource::from(recipe.data.as_ref()))?;
-    atomic_file::create_folder(folder)?;
-    let _lock = lock(folder)?;
     let provenance = Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
@@ -162,7 +160,6 @@ pub fn compile(
         train_data: train_data.hash(),
         test_data: test.hash(),
     };
-    claim(folder, &provenance)?;
     let test = test.first(recipe.evaluate.samples);
     let run = Run {
         recipe,
@@ -171,8 +168,14 @@ pub fn compile(
         progress,
         data: Data::new(train_data, test, recipe)?,
     };
+    // Whatever is wrong with the recipe shows before the folder is claimed for it.
+    let initial = run.initial()?;
+    atomic_file::create_folder(folder)?;
+    let _lock = lock(folder)?;
+    atomic_file::sweep(folder)?;
+    claim(folder, &provenance)?;
 
-    let dense = run.dense()?;
+    let dense = run.dense(initial)?;
     let table = run.anomaly(&dense.network)?;
     let sparse = run.sparse(&dense.network, &table)?;
     let dense_record = run.network_record(&dense, files::DENSE_MODEL, "attack dense")?;
@@ -257,19 +260,21 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn dense(&self) -> Result<Trained, CompileError> {
-        self.trained(files::DENSE, "train", &self.recipe.train, || {
-            let (mean, deviation) = moments(&self.data.train);
-            let options = ZooOptions {
-                input_shape: self.data.train.shape(),
-                labels: self.data.train.classes().to_vec(),
-                width: self.recipe.width,
-                mean,
-                deviation,
-                seed: self.recipe.seed,
-            };
-            Ok(zoo::build(&self.recipe.network, &options)?)
-        })
+    fn initial(&self) -> Result<Network, CompileError> {
+        let (mean, deviation) = moments(&self.data.train);
+        let options = ZooOptions {
+            input_shape: self.data.train.shape(),
+            labels: self.data.train.classes().to_vec(),
+            width: self.recipe.width,
+            mean,
+            deviation,
+            seed: self.recipe.seed,
+        };
+        Ok(zoo::build(&self.recipe.network, &options)?)
+    }
+
+    fn dense(&self, initial: Network) -> Result<Trained, CompileError> {
+        self.trained(files::DENSE, "train", &self.recipe.train, || Ok(initial))
     }
 
     fn sparse(&self, dense: &Network, table: &AnomalyTable) -> Result<Trained, CompileError> {
@@ -338,10 +343,13 @@ impl Run<'_> {
     fn anomaly(&self, dense: &Network) -> Result<AnomalyTable, CompileError> {
         let path = self.folder.join(files::ANOMALY);
         if let Ok(bytes) = fs::read(&path) {
-            return serde_json::from_slice(&bytes).map_err(|error| CompileError::State {
-                path,
-                problem: error.to_string(),
-            });
+            let table: Result<AnomalyTable, _> = serde_json::from_slice(&bytes);
+            let problem = match table {
+                Ok(table) if table.fits(dense) => return Ok(table),
+                Ok(_) => "it belongs to another network".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            return Err(CompileError::State { path, problem });
         }
         let settings = &self.recipe.prune;
         let executor = Executor::new(dense, self.device);

@@ -26,7 +26,7 @@ impl Progress {
         self.styled(
             label,
             total,
-            "{prefix:>22} {bar:32.cyan/dim} {percent:>3} %  {eta:>4} left  {msg}",
+            "{prefix:>15} {bar:24.cyan/dim} {percent:>3} %  {eta:>4} left  {msg}",
         )
     }
 
@@ -35,7 +35,7 @@ impl Progress {
         self.styled(
             label,
             total,
-            "{prefix:>30} {bar:32.cyan/dim} {bytes:>10} of {total_bytes}  {eta:>4} left",
+            "{prefix:>27} {bar:16.cyan/dim} {bytes:>10} of {total_bytes}  {eta:>4} left",
         )
     }
 

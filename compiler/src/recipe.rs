@@ -192,10 +192,12 @@ impl Recipe {
                 "prune.sparsity: {} is not in [0, 1): it is the fraction of weights to remove",
                 prune.sparsity
             )),
-            _ if !(0.0..=1.0 - prune.sparsity).contains(&prune.density_floor) => Some(format!(
-                "prune.density_floor: {} is not between 0 and 1 − sparsity",
-                prune.density_floor
-            )),
+            _ if !(0.0..=1.0 - prune.sparsity + f64::EPSILON).contains(&prune.density_floor) => {
+                Some(format!(
+                    "prune.density_floor: {} is not between 0 and 1 − sparsity",
+                    prune.density_floor
+                ))
+            }
             _ if prune.samples == 0 => Some("prune.samples: must be at least 1".to_owned()),
             _ if prune.steps == 0 => Some("prune.steps: must be at least 1".to_owned()),
             r if r.evaluate.samples == 0 => Some("evaluate.samples: must be at least 1".to_owned()),
@@ -213,5 +215,73 @@ impl Recipe {
         };
         own.or_else(|| of("train", &self.train))
             .or_else(|| of("fine_tune", &self.fine_tune))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEMO: &str = include_str!("../../models/recipes/demo.toml");
+
+    #[test]
+    fn shipped_recipes_are_valid_and_survive_the_round_trip() {
+        for text in [DEMO, include_str!("../../models/recipes/demo-quick.toml")] {
+            let recipe = Recipe::parse(text, "demo").unwrap();
+            let again = Recipe::parse(&toml::to_string(&recipe).unwrap(), "again").unwrap();
+            assert_eq!(recipe, again);
+        }
+    }
+
+    #[test]
+    fn errors_name_line_and_key() {
+        let unknown = DEMO.replacen("momentum", "momentun", 1);
+        let error = Recipe::parse(&unknown, "mine.toml")
+            .unwrap_err()
+            .to_string();
+        let line = 1 + DEMO
+            .lines()
+            .position(|line| line.starts_with("momentum"))
+            .unwrap();
+        assert!(
+            error.contains("mine.toml") && error.contains("momentun"),
+            "{error}"
+        );
+        assert!(error.contains(&format!("line {line}")), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_key() {
+        for (from, to, key) in [
+            ("sparsity = 0.9", "sparsity = 1.0", "prune.sparsity"),
+            ("sparsity = 0.9", "sparsity = nan", "prune.sparsity"),
+            (
+                "density_floor = 0.02",
+                "density_floor = 0.2",
+                "prune.density_floor",
+            ),
+            ("epsilon = 0.1", "epsilon = -0.1", "epsilon"),
+            ("epsilon = 0.1", "epsilon = 1.5", "epsilon"),
+            ("version = 1", "version = 2", "version"),
+            ("batch_size = 32", "batch_size = 0", "train.batch_size"),
+            (
+                "learning_rate = 0.1",
+                "learning_rate = inf",
+                "train.learning_rate",
+            ),
+            ("warm_up = 0.25", "warm_up = 1.0", "train.warm_up"),
+            (
+                "noise = 1.0",
+                "noise = -1.0",
+                "train.adversary.n-fgsm.noise",
+            ),
+            ("steps = 20", "steps = 0", "evaluate.attacks"),
+        ] {
+            assert!(DEMO.contains(from), "{from}");
+            let error = Recipe::parse(&DEMO.replace(from, to), "r").unwrap_err();
+            assert!(matches!(error, RecipeError::Value { .. }), "{error}");
+            assert!(error.to_string().contains(key), "{error} should name {key}");
+        }
     }
 }

@@ -71,13 +71,14 @@ pub fn png(picture: &Picture) -> Vec<u8> {
     file
 }
 
-/// A `.npy` file, version 1.0. `kind` is numpy's name of the type of element, such as `<f4`.
-pub fn npy(kind: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+/// A `.npy` file, version 1.0. `kind` is numpy's name of the type of element, such as `<f4`; `order` is `C` or `Fortran`.
+pub fn npy(kind: &str, order: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+    let fortran = if order == "Fortran" { "True" } else { "False" };
     let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}");
+    let header = format!("{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': ({sizes})}}");
     // Magic, version, length and header fill a multiple of 64 bytes and end in a new line.
     let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
-    header = format!("{header:<width$}\n", width = length - 1);
+    let header = format!("{header:<width$}\n", width = length - 1);
     let length = (length as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
 }
@@ -88,7 +89,7 @@ pub fn npy_floats(shape: &[usize], values: &[f32]) -> Vec<u8> {
         .iter()
         .flat_map(|value| value.to_le_bytes())
         .collect();
-    npy("<f4", shape, &data)
+    npy("<f4", "C", shape, &data)
 }
 
 /// Puts a data set of IDX files into `folder`: `count` images for training, and the same for testing.

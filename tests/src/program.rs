@@ -63,11 +63,11 @@ pub fn recipe_with(old: &str, new: &str) -> String {
     lines.join("\n")
 }
 
-/// A command that runs the `sinew` that was built together with the tests, outside a terminal.
+/// A command that runs the `sinew` that was built together with the tests, outside a terminal, with arguments that blanks separate.
 ///
 /// # Panics
 /// If it was not built.
-pub fn sinew() -> Command {
+pub fn sinew(arguments: &str) -> Command {
     let test = env::current_exe().expect("a test knows its own file");
     let profile = test.ancestors().nth(2).expect("…/release/deps/test");
     let binary = profile.join(format!("sinew{}", env::consts::EXE_SUFFIX));
@@ -78,6 +78,7 @@ pub fn sinew() -> Command {
     );
     let mut command = Command::new(binary);
     command.stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
+    command.args(arguments.split_whitespace());
     command
 }
 
@@ -88,9 +89,8 @@ pub fn sinew() -> Command {
 pub fn compile(folder: &Path, text: &str) -> Command {
     let recipe = folder.join("recipe.toml");
     fs::write(&recipe, text).expect("the folder is writable");
-    let mut command = sinew();
-    command.arg("compile").arg(recipe).arg("--output");
-    command.arg(folder.join("run")).arg("--json");
+    let mut command = sinew("compile --json");
+    command.arg(recipe).arg("--output").arg(folder.join("run"));
     command
 }
 

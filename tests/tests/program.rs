@@ -24,8 +24,8 @@ fn number(value: &Value) -> f64 {
 
 /// A command on a file.
 fn on(command: &str, file: &Path) -> Command {
-    let mut process = sinew();
-    process.arg(command).arg(file).arg("--json");
+    let mut process = sinew(command);
+    process.arg(file).arg("--json");
     process
 }
 
@@ -34,10 +34,8 @@ fn json(command: &mut Command) -> Value {
 }
 
 fn demo(folder: &Path, seed: u64) -> Value {
-    let mut command = sinew();
-    command
-        .current_dir(folder)
-        .args(["demo", "--quick", "--json"]);
+    let mut command = sinew("demo --quick --json");
+    command.current_dir(folder);
     json(command.arg("--seed").arg(seed.to_string()))
 }
 
@@ -48,14 +46,8 @@ fn the_demo_repeats_itself_and_its_figures_are_those_of_its_files() {
     let report = demo(first, 0);
     assert_fields(&report, &["epsilon", "seed", "dense", "sparse"]);
     for side in [&report["dense"], &report["sparse"]] {
-        let fields = [
-            "clean_accuracy",
-            "parameters",
-            "bytes",
-            "latency_ms",
-            "artifact",
-        ];
-        assert_fields(side, &fields);
+        assert_fields(side, &["clean_accuracy", "parameters", "bytes"]);
+        assert_fields(side, &["latency_ms", "artifact"]);
         assert_fields(&side["robust_accuracy"], &["fgsm", "pgd20"]);
     }
 
@@ -67,21 +59,9 @@ fn the_demo_repeats_itself_and_its_figures_are_those_of_its_files() {
     );
 
     // A finished run is only read again.
-    let stages = [
-        "dense.safetensors",
-        "sparse.safetensors",
-        "model.evaluation.json",
-    ];
     let written = || {
-        stages.map(|name| {
-            first
-                .join("sinew-demo")
-                .join(name)
-                .metadata()
-                .unwrap()
-                .modified()
-                .unwrap()
-        })
+        let file = |name| fs::metadata(first.join("sinew-demo").join(name)).unwrap();
+        ["dense.safetensors", "sparse.safetensors"].map(|name| file(name).modified().unwrap())
     };
     let before = written();
     assert_eq!(timeless, without(&demo(first, 0), "latency_ms"));
@@ -119,7 +99,7 @@ fn classified(model: &Path) -> f64 {
 #[test]
 fn without_a_terminal_the_demo_prints_text_and_no_progress() {
     let folder = tempfile::tempdir().unwrap();
-    let outcome = Outcome::of(sinew().current_dir(&folder).args(["demo", "--quick"]));
+    let outcome = Outcome::of(sinew("demo --quick").current_dir(&folder));
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     assert!(
         !outcome.stdout.contains(['\x1b', '\r']),
@@ -162,17 +142,8 @@ fn inspect_and_bench_describe_the_same_model() {
     let folder = tempfile::tempdir().unwrap();
     let model = finished_run(folder.path()).join("model.sinew");
     let inspected = json(&mut on("inspect", &model));
-    assert_fields(
-        &inspected,
-        &[
-            "format",
-            "sparsity",
-            "parameters",
-            "bytes",
-            "arena_bytes",
-            "layers",
-        ],
-    );
+    let fields = ["format", "sparsity", "parameters", "arena_bytes"];
+    assert_fields(&inspected, &fields);
     let layers = inspected["layers"].as_array().unwrap();
     for layer in layers {
         assert_fields(layer, &["name", "operator", "shape", "kernel"]);
@@ -184,15 +155,8 @@ fn inspect_and_bench_describe_the_same_model() {
     assert_eq!(inspected["bytes"], fs::metadata(&model).unwrap().len());
 
     let bench = json(on("bench", &model).args(["--runs", "20", "--threads", "1"]));
-    let fields = [
-        "load_ms",
-        "peak_rss_bytes",
-        "file_bytes",
-        "macs_dense",
-        "macs_effective",
-        "isa",
-    ];
-    assert_fields(&bench, &fields);
+    assert_fields(&bench, &["load_ms", "peak_rss_bytes", "isa"]);
+    assert_eq!(bench["file_bytes"], inspected["bytes"]);
     let [min, median, p99] =
         ["min", "median", "p99"].map(|name| number(&bench["latency_ms"][name]));
     assert!(0.0 < min && min <= median && median <= p99);
@@ -293,7 +257,7 @@ fn attack_judges_packed_models_and_checkpoints() {
 
 #[test]
 fn data_info_tells_what_the_embedded_data_hold() {
-    let info = json(sinew().args(["data", "info", "--json"]));
+    let info = json(&mut sinew("data info --json"));
     assert_eq!(info["shape"], json!([1, 28, 28]));
     assert_eq!(
         (&info["train_images"], &info["test_images"]),

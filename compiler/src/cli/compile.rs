@@ -84,20 +84,19 @@ pub(super) fn rows(record: &RunRecord) -> Vec<Vec<String>> {
     rows
 }
 
-/// What makes the figures mean something: norm, radius, samples, seed.
+/// What makes the figures mean something: norm, radius, samples, seed and the strength of the attacks, in two lines.
 pub(super) fn conditions(evaluation: &Evaluation) -> String {
-    let attacks: Vec<String> = evaluation
-        .attacks
-        .iter()
-        .map(|attack| format!("{} ({} passes an image)", attack.name, attack.queries))
+    let norm = if evaluation.norm == "linf" {
+        "L∞"
+    } else {
+        &evaluation.norm
+    };
+    let attacks = evaluation.attacks.iter();
+    let attacks: Vec<String> = attacks
+        .map(|a| format!("{} {}", a.name, a.queries))
         .collect();
     format!(
-        "{} ball of radius {}, the first {} test images, seed {}; attacks: {}",
-        if evaluation.norm == "linf" {
-            "L∞"
-        } else {
-            &evaluation.norm
-        },
+        "{norm} ball of radius {}, first {} test images, seed {};\n  forward and backward passes an image: {}",
         evaluation.epsilon,
         grouped(evaluation.samples as u64),
         evaluation.seed,

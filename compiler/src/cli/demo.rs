@@ -123,8 +123,9 @@ fn side(record: &NetworkRecord, latency_ms: f64, artifact: PathBuf) -> Side {
 
 fn introduction(recipe: &Recipe) -> String {
     format!(
-        "Sinew trains {} on embedded Fashion-MNIST images against an attacker who may change every pixel by {},\n\
-         removes {:.0} % of its weights by size and by how far the attack moves their neurons, and packs the rest into one file.\n\n",
+        "Sinew trains a network ({}) on images of clothes against an attacker who may\n\
+         change every pixel by {}, removes {:.0} % of its weights by their size and by how\n\
+         far the attack moves their neurons, and packs the rest into one file.\n\n",
         recipe.network,
         recipe.epsilon,
         100.0 * recipe.prune.sparsity
@@ -132,6 +133,10 @@ fn introduction(recipe: &Recipe) -> String {
 }
 
 fn story(record: &RunRecord, dense_ms: f64, sparse_ms: f64, artifact: &str) -> String {
+    // As the user called it, so that the lines below can be copied.
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "sinew".to_owned());
     let milliseconds = |ms: f64| format!("{ms:.3} ms");
     let mut rows = rows(record);
     rows.push(vec![
@@ -148,10 +153,11 @@ fn story(record: &RunRecord, dense_ms: f64, sparse_ms: f64, artifact: &str) -> S
     rows[last][3] = format!("{:.1}× faster", dense_ms / sparse_ms);
     format!(
         "\n{}\n  {}\n\n  The sparse model is {artifact}. What next:\n\
-         \x20   sinew inspect {artifact}               what is inside, layer by layer\n\
-         \x20   sinew attack {artifact} --steps 50     a stronger attack\n\
-         \x20   sinew bench {artifact}                 time per layer\n\
-         \x20   sinew compile models/recipes/demo.toml --data fashion-mnist    the same on all 60,000 images\n",
+         \n  what is inside, layer by layer\n    {program} inspect {artifact}\n\
+         \x20 time per layer\n    {program} bench {artifact}\n\
+         \x20 a stronger attack\n    {program} attack {artifact} --steps 50 --restarts 5\n\
+         \x20 the same on all 60,000 images (first: {program} data fetch fashion-mnist)\n\
+         \x20   {program} compile models/recipes/demo.toml --data fashion-mnist\n",
         table(&rows),
         conditions(&record.sparse.evaluation),
     )

@@ -37,7 +37,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -77,7 +77,7 @@ mod tests {
             [["", "a", "long"], ["label", "100", "1"]].map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(
             table(&rows),
-            "             a   long\n  ──────────────────\n  label   100      1\n"
+            "            a   long\n  ──────────────────\n  label   100      1\n"
         );
     }
 }

@@ -4,7 +4,6 @@
 //! Pixels stay unsigned bytes and become `f32` in [0, 1] batch by batch.
 //!
 //! Non-goals: augmentation, normalisation (part of the network), shuffling (the training loop's).
-#![forbid(unsafe_code)]
 
 mod cifar;
 mod contents;

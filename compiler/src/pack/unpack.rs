@@ -23,7 +23,7 @@ pub fn unpack(file: &[u8]) -> Result<Network, PackError> {
     let manifest = Manifest::from_bytes(model.manifest()).unwrap_or_default();
     let plan = section(file, SectionKind::Plan)?;
     let weights = section(file, SectionKind::Weights)?;
-    let steps = PlanHeader::from_bytes(&array(plan, 0))?.step_count as usize;
+    let header = PlanHeader::from_bytes(&array(plan, 0))?;
     let tensor = |number: usize| {
         TensorRecord::from_bytes(&array(
             plan,
@@ -31,14 +31,15 @@ pub fn unpack(file: &[u8]) -> Result<Network, PackError> {
         ))
         .shape
     };
-    let steps_at = PlanHeader::BYTES + (steps + 1) * TensorRecord::BYTES;
+    let steps_at = PlanHeader::BYTES + (header.step_count as usize + 1) * TensorRecord::BYTES;
 
     let mut twin = Twin {
         nodes: Vec::new(),
         parameters: Vec::new(),
         tensors: vec![ValueId::INPUT],
     };
-    for index in 0..steps {
+    // Step k writes tensor k + 1; what comes after the output's step is for nothing.
+    for index in 0..header.output as usize {
         let record = StepRecord::from_bytes(&array(plan, steps_at + index * StepRecord::BYTES))?;
         let start = record.weights_offset as usize;
         let blob = Blob(&weights[start..start + record.weights_length as usize]);
@@ -120,10 +121,11 @@ impl Blob<'_> {
         let pointers = self.words(rows + 1, u32::from_le_bytes);
         let stored = self.floats(pointers[rows] as usize);
         let mut values = vec![0.0; rows * columns];
-        for row in 0..rows {
-            for index in pointers[row] as usize..pointers[row + 1] as usize {
+        for (row, pointers) in pointers.windows(2).enumerate() {
+            let range = pointers[0] as usize..pointers[1] as usize;
+            for (index, value) in range.clone().zip(&stored[range]) {
                 let column = usize::from(u16::from_le_bytes(array(self.0, 2 * index)));
-                values[row * columns + column] = stored[index];
+                values[row * columns + column] = *value;
             }
         }
         (bias, values)

@@ -71,6 +71,17 @@ impl AnomalyTable {
         Self { measure, layers }
     }
 
+    /// Whether the table is about a network with these layers and units.
+    pub fn fits(&self, network: &Network) -> bool {
+        let units = |table: &Self| -> Vec<[usize; 2]> {
+            let layers = table.layers.iter();
+            layers
+                .map(|layer| [layer.clean.len(), layer.change.len()])
+                .collect()
+        };
+        units(self) == units(&Self::new(self.measure, network))
+    }
+
     /// Adds a batch of clean images and their adversarial versions, both `[batch, channel, height, width]`.
     /// Memory does not grow with the number of images.
     ///

@@ -56,7 +56,7 @@ pub struct EpochRecord {
 pub enum TrainError {
     /// The loss left the numbers.
     #[error(
-        "train: the numbers left the finite range in epoch {epoch} ({problem}); lower learning_rate"
+        "train: the numbers left the finite range in epoch {epoch} ({problem}); lower learning_rate and use a new folder"
     )]
     Diverged {
         /// Counted from 1.
@@ -126,7 +126,7 @@ pub fn train(
         }
         let record = session.finish_epoch()?;
         bar.set_message(format!(
-            "validation {:.1} % clean, {:.1} % robust",
+            "clean/robust {:.1}/{:.1}",
             100.0 * record.clean_accuracy,
             100.0 * record.robust_accuracy
         ));
@@ -310,3 +310,6 @@ impl<'a> Session<'a> {
         self.checkpoint.save(self.run.checkpoint, self.initial)
     }
 }
+
+#[cfg(test)]
+mod tests;

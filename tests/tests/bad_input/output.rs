@@ -1,0 +1,147 @@
+//! Places to write to, and folders of earlier runs.
+
+use std::fs::{self, File};
+use std::process::Stdio;
+
+use sinew_tests::program::{RECIPE, compile, contents, finished_run, limited, listing, sinew};
+
+use super::{INPUT, OUTPUT, assert_fails, text};
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "precious").unwrap();
+    let recipe = folder.path().join("recipe.toml");
+    fs::write(&recipe, RECIPE).unwrap();
+    for place in [&file, &file.join("below")] {
+        let mut compile = sinew("compile --json");
+        compile.arg(&recipe).arg("--output").arg(place);
+        assert_fails(&mut compile, OUTPUT, &[text(place)]);
+        for command in [
+            "demo --quick --json --output",
+            "data fetch fashion-mnist --output",
+        ] {
+            assert_fails(sinew(command).arg(place), OUTPUT, &[text(place)]);
+        }
+    }
+    assert_eq!(fs::read(file).unwrap(), b"precious");
+}
+
+#[test]
+fn a_full_disk_leaves_what_was_there_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let compile = compile(folder.path(), RECIPE);
+    // Not even the recipe fits; then only the recipe does.
+    assert_fails(&mut limited(&compile, 0), OUTPUT, &["recipe.toml"]);
+    assert_eq!(listing(&run), [".lock"]);
+    assert_fails(&mut limited(&compile, 64), OUTPUT, &["dense.checkpoint"]);
+    assert_eq!(listing(&run), [".lock", "recipe.toml"]);
+    // A finished run is packed again, which fails.
+    finished_run(folder.path());
+    let finished = contents(&run);
+    assert_fails(&mut limited(&compile, 64), OUTPUT, &["dense.sinew"]);
+    assert!(contents(&run) == finished);
+}
+
+#[test]
+fn a_full_standard_output_is_an_error_and_a_closed_one_is_none() {
+    let output = sinew("data info")
+        .stdout(File::create("/dev/full").unwrap())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(OUTPUT));
+    assert!(
+        message.starts_with("sinew: failed to write to standard output: "),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 1, "{message}");
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = sinew("data info")
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_folder_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = finished_run(folder.path());
+    let lock = File::open(run.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let before = contents(&run);
+    assert_fails(
+        &mut compile(folder.path(), RECIPE),
+        OUTPUT,
+        &[text(&run), "another run"],
+    );
+    assert!(contents(&run) == before);
+}
+
+#[test]
+fn a_folder_of_another_recipe_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = finished_run(folder.path());
+    let before = contents(&run);
+    let mut other = compile(folder.path(), RECIPE);
+    assert_fails(
+        other.args(["--seed", "1"]),
+        INPUT,
+        &[text(&run), "another recipe"],
+    );
+    assert!(contents(&run) == before);
+}
+
+#[test]
+fn a_damaged_state_file_is_named_and_can_be_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = finished_run(folder.path());
+    let finished = contents(&run);
+    let whole = |name: &str| finished[name].clone();
+    let half = |name: &str| finished[name][..finished[name].len() / 2].to_vec();
+    let empty_table = br#"{"measure": "activation", "layers": []}"#.to_vec();
+    // The file, the result of a later stage without which it is read, and what it becomes.
+    for (name, later, damaged) in [
+        ("dense.safetensors", None, half("dense.safetensors")),
+        ("dense.safetensors", None, whole("dense.sinew")),
+        (
+            "dense.checkpoint",
+            Some("dense.safetensors"),
+            half("dense.safetensors"),
+        ),
+        (
+            "dense.checkpoint",
+            Some("dense.safetensors"),
+            whole("dense.safetensors"),
+        ),
+        ("sparse.safetensors", None, half("sparse.safetensors")),
+        (
+            "anomaly.json",
+            Some("sparse.safetensors"),
+            half("anomaly.json"),
+        ),
+        ("anomaly.json", Some("sparse.safetensors"), empty_table),
+        ("model.evaluation.json", None, b"{}".to_vec()),
+    ] {
+        if let Some(later) = later {
+            fs::remove_file(run.join(later)).unwrap();
+        }
+        let file = run.join(name);
+        fs::write(&file, damaged).unwrap();
+        let names = [text(&file), "delete"];
+        assert_fails(&mut compile(folder.path(), RECIPE), INPUT, &names);
+        fs::remove_file(file).unwrap();
+        finished_run(folder.path());
+        assert!(
+            contents(&run)["model.sinew"] == whole("model.sinew"),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! Recipes.
+
+use std::fs;
+
+use sinew_tests::program::{compile, listing, recipe_with, sinew};
+
+use super::{INPUT, assert_fails};
+
+#[test]
+fn a_recipe_that_cannot_be_used_is_refused_before_anything_is_written() {
+    for (old, new, names) in [
+        ("version = 1", "version = 2", ["version", "not 2"]),
+        ("epsilon = 0.03", "epsilon = -1.0", ["epsilon", "-1"]),
+        ("epsilon = 0.03", "epsilon = 2.0", ["epsilon", "2"]),
+        ("epsilon = 0.03", "epsilon = nan", ["epsilon", "NaN"]),
+        (
+            "sparsity = 0.9",
+            "sparsity = 1.0",
+            ["prune.sparsity", "1 is not in [0, 1)"],
+        ),
+        (
+            "sparsity = 0.9",
+            "sparsitty = 0.9",
+            ["line 23", "sparsitty"],
+        ),
+        ("samples = 40", "", ["line 20", "samples"]),
+        ("width = 0.25", "width = \"wide\"", ["line 6", "wide"]),
+        ("width = 0.25", "width = 0.0", ["width", "0 is not"]),
+        (
+            "network = \"small_cnn\"",
+            "network = \"big_cnn\"",
+            ["big_cnn", "small_cnn"],
+        ),
+        (
+            "criterion = \"anomaly-weight\"",
+            "criterion = \"luck\"",
+            ["line 21", "luck"],
+        ),
+        (
+            "density_floor = 0.02",
+            "density_floor = 0.2",
+            ["density_floor", "0.2"],
+        ),
+        (
+            "train_images = 320",
+            "train_images = 0",
+            ["train_images", "at least 1"],
+        ),
+        (
+            "train_images = 320",
+            "train_images = 1",
+            ["1 images", "0.1"],
+        ),
+        (
+            "validation_fraction = 0.1",
+            "validation_fraction = 1.0",
+            ["validation_fraction", "1"],
+        ),
+        ("warm_up = 0.25", "warm_up = 1.0", ["train.warm_up", "1"]),
+        (
+            "data = \"embedded\"",
+            "data = \"/nowhere\"",
+            ["data", "/nowhere"],
+        ),
+        ("version = 1", "version = = 1", ["line 1", "recipe.toml"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let text = recipe_with(old, new);
+        assert_fails(&mut compile(folder.path(), &text), INPUT, &names);
+        assert_eq!(listing(folder.path()), ["recipe.toml"], "{new}");
+    }
+}
+
+#[test]
+fn a_recipe_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    fs::write(file("binary"), [0xFF; 99]).unwrap();
+    fs::write(file("empty"), "").unwrap();
+    fs::create_dir(file("folder")).unwrap();
+    for name in ["missing", "binary", "empty", "folder"] {
+        let mut command = sinew("compile");
+        command.current_dir(&folder).arg(name);
+        assert_fails(&mut command, INPUT, &["recipe", name]);
+    }
+    assert!(!file("runs").exists());
+}

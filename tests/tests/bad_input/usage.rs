@@ -1,0 +1,49 @@
+//! Arguments and devices.
+
+use sinew_tests::program::{Outcome, RECIPE, compile, sinew};
+
+use super::{DEVICE, USAGE, assert_fails};
+
+#[test]
+fn arguments_out_of_range_are_usage_errors() {
+    for (arguments, name) in [
+        ("", "Usage"),
+        ("attack", "<MODEL>"),
+        ("attack model --epsilon -1", "not in [0, 1]"),
+        ("attack model --epsilon 2", "not in [0, 1]"),
+        ("attack model --epsilon nan", "not in [0, 1]"),
+        ("attack model --epsilon ten", "not a number"),
+        ("attack model --steps 0", "--steps"),
+        ("attack model --restarts 0", "--restarts"),
+        ("attack model --samples 0", "--samples"),
+        ("attack model --attack bim", "fgsm"),
+        ("attack model --device cuda", "gpu:N"),
+        ("bench model --runs 0", "--runs"),
+        ("bench model --threads 2", "--threads"),
+        ("compile recipe --threads 0", "--threads"),
+        ("compile recipe --seed -1", "-1"),
+        ("data fetch mnist", "fashion-mnist"),
+        ("run model", "<INPUTS>"),
+    ] {
+        let outcome = Outcome::of(&mut sinew(arguments));
+        assert_eq!(outcome.code, Some(USAGE), "{arguments}: {outcome:?}");
+        assert_eq!(outcome.stdout, "", "{arguments}");
+        assert!(outcome.stderr.contains(name), "{arguments}: {outcome:?}");
+        assert!(
+            !outcome.stderr.contains("panicked"),
+            "{arguments}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_gpu_that_the_build_does_not_have_is_a_device_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = compile(folder.path(), RECIPE);
+    assert_fails(
+        run.args(["--device", "gpu"]),
+        DEVICE,
+        &["--features gpu", "--device cpu"],
+    );
+    assert!(!folder.path().join("run").exists());
+}
