@@ -7,6 +7,7 @@
 pub mod atomic_file;
 pub mod attack;
 pub mod benchmark;
+pub mod classifier;
 pub mod cli;
 pub mod data;
 pub mod evaluate;

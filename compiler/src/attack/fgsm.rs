@@ -1,7 +1,7 @@
 //! Fast gradient sign method (Goodfellow, Shlens and Szegedy, 2015): one step of ε along the sign of the gradient.
 
-use super::{Attack, Ball, Differentiable, sign};
-use crate::execute::ExecuteError;
+use super::{Attack, Ball, sign};
+use crate::classifier::{ComputeError, Differentiable};
 
 /// FGSM in the L∞ ball.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ impl Attack for Fgsm {
         images: &[f32],
         labels: &[usize],
         _seed: u64,
-    ) -> Result<Vec<f32>, ExecuteError> {
+    ) -> Result<Vec<f32>, ComputeError> {
         let gradient = model.gradient(images, labels)?;
         let mut adversarial: Vec<f32> = images
             .iter()

@@ -1,8 +1,7 @@
 //! Attacks: what an adversary may use, and the ball it must stay in.
 //!
-//! Attacks see a classifier through [`Classifier`] (logits) and [`Differentiable`] (gradients too), as plain slices on the host. So one
-//! implementation serves training, evaluation, the packed model and a user's own code; what a device pays for the copies is small
-//! beside its forward pass. Non-goals: which examples are attacked and how results are counted (`evaluate`).
+//! An attack sees a network through [`Classifier`](crate::classifier::Classifier) or [`Differentiable`] alone. Non-goals: which
+//! examples are attacked and how results are counted (`evaluate`).
 
 mod ball;
 mod fgsm;
@@ -14,42 +13,7 @@ pub use fgsm::Fgsm;
 pub use n_fgsm::NFgsm;
 pub use pgd::Pgd;
 
-use crate::execute::ExecuteError;
-
-/// A network as an attacker without gradients sees it.
-///
-/// Images are `[batch, channel, height, width]` in [0, 1], flattened; logits are `[batch, class]`, flattened.
-pub trait Classifier {
-    /// `[channel, height, width]` of one image.
-    fn input_shape(&self) -> [usize; 3];
-
-    /// Number of logits per image.
-    fn classes(&self) -> usize;
-
-    /// Logits of a batch of images.
-    ///
-    /// # Errors
-    /// What the device reports.
-    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ExecuteError>;
-}
-
-/// A network as a white-box attacker sees it.
-pub trait Differentiable: Classifier {
-    /// The cross-entropy of every image and its gradient with respect to that image.
-    ///
-    /// # Errors
-    /// What the device reports.
-    fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ExecuteError>;
-}
-
-/// What one backward pass tells.
-#[derive(Clone, Debug)]
-pub struct Gradient {
-    /// Cross-entropy of each image.
-    pub losses: Vec<f32>,
-    /// ∂loss/∂pixel of each image: `[batch, channel, height, width]`, flattened.
-    pub pixels: Vec<f32>,
-}
+use crate::classifier::{ComputeError, Differentiable};
 
 /// A white-box attack.
 pub trait Attack: Sync {
@@ -66,7 +30,7 @@ pub trait Attack: Sync {
         images: &[f32],
         labels: &[usize],
         seed: u64,
-    ) -> Result<Vec<f32>, ExecuteError>;
+    ) -> Result<Vec<f32>, ComputeError>;
 
     /// Forward and backward passes per image.
     fn queries(&self) -> usize;
@@ -86,6 +50,7 @@ fn sign(value: f32) -> f32 {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
+    use crate::classifier::{Classifier, Gradient};
 
     /// Two classes whose logits are ±(w·x): the strongest L∞ attack is known in closed form.
     pub(crate) struct LinearPair {
@@ -101,7 +66,7 @@ pub(crate) mod testing {
             2
         }
 
-        fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ExecuteError> {
+        fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
             Ok(images
                 .chunks(self.weights.len())
                 .flat_map(|image| {
@@ -113,7 +78,7 @@ pub(crate) mod testing {
     }
 
     impl Differentiable for LinearPair {
-        fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ExecuteError> {
+        fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ComputeError> {
             let logits = self.logits(images)?;
             let mut losses = Vec::new();
             let mut pixels = Vec::new();

@@ -5,8 +5,8 @@
 
 use rand::RngExt;
 
-use super::{Attack, Differentiable, sign};
-use crate::execute::ExecuteError;
+use super::{Attack, sign};
+use crate::classifier::{ComputeError, Differentiable};
 use crate::seed::stream;
 
 /// Uniform noise of ±`noise`·ε, then one step of ε; only [0, 1] is kept.
@@ -29,7 +29,7 @@ impl Attack for NFgsm {
         images: &[f32],
         labels: &[usize],
         seed: u64,
-    ) -> Result<Vec<f32>, ExecuteError> {
+    ) -> Result<Vec<f32>, ComputeError> {
         let mut random = stream(seed, "n-fgsm noise", &[]);
         let width = self.noise * self.epsilon;
         let mut noisy: Vec<f32> = images

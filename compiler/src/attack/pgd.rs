@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 
-use super::{Attack, Ball, Differentiable, sign};
-use crate::execute::ExecuteError;
+use super::{Attack, Ball, sign};
+use crate::classifier::{ComputeError, Differentiable};
 use crate::seed::stream;
 
 /// PGD: every restart begins at a uniformly random point of the ball; for each image the last point of the restart with
@@ -43,7 +43,7 @@ impl Attack for Pgd {
         images: &[f32],
         labels: &[usize],
         seed: u64,
-    ) -> Result<Vec<f32>, ExecuteError> {
+    ) -> Result<Vec<f32>, ComputeError> {
         let ball = Ball::new(images, self.epsilon);
         let pixels_per_image = images.len() / labels.len().max(1);
         let mut best = images.to_vec();

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use crate::atomic_file::WriteError;
 use crate::benchmark::BenchmarkError;
+use crate::classifier::ComputeError;
 use crate::data::DataError;
-use crate::execute::{DeviceError, ExecuteError};
+use crate::execute::DeviceError;
 use crate::pack::PackError;
 use crate::pipeline::CompileError;
 use crate::recipe::RecipeError;
@@ -111,8 +112,8 @@ impl From<DeviceError> for Failure {
     }
 }
 
-impl From<ExecuteError> for Failure {
-    fn from(error: ExecuteError) -> Self {
+impl From<ComputeError> for Failure {
+    fn from(error: ComputeError) -> Self {
         Self::new(&error, Kind::Internal)
     }
 }

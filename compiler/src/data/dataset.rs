@@ -107,6 +107,15 @@ impl Dataset {
             .collect()
     }
 
+    /// Labels of the images at `indices`, in the order given: what goes with [`Dataset::batch`].
+    ///
+    /// # Panics
+    /// If an index is not below [`Dataset::len`].
+    pub fn batch_labels(&self, indices: &[usize]) -> Vec<usize> {
+        let label = |index: &usize| usize::from(self.labels[*index]);
+        indices.iter().map(label).collect()
+    }
+
     /// A data set of the images at `indices` (a range or a list), in that order.
     ///
     /// # Panics

@@ -12,9 +12,9 @@ use std::time::Instant;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::attack::{Attack, Classifier, Differentiable};
+use crate::attack::Attack;
+use crate::classifier::{Classifier, ComputeError, Differentiable};
 use crate::data::Dataset;
-use crate::execute::ExecuteError;
 use crate::progress::Progress;
 use crate::seed::stream;
 
@@ -74,7 +74,7 @@ pub fn accuracy_under(
     attack: &dyn Attack,
     data: &Dataset,
     seed: u64,
-) -> Result<Accuracy, ExecuteError> {
+) -> Result<Accuracy, ComputeError> {
     let mut survivors = Survivors::of_clean(victim, data)?;
     let clean = survivors.fraction();
     survivors.keep(&attack_all(
@@ -103,7 +103,7 @@ pub fn evaluate(
     data: &Dataset,
     seed: u64,
     (progress, label): (&Progress, &str),
-) -> Result<Evaluation, ExecuteError> {
+) -> Result<Evaluation, ComputeError> {
     let clean = Survivors::of_clean(victim, data)?;
     let batches = data.len().div_ceil(BATCH);
     let total: usize = attacks
@@ -146,11 +146,11 @@ pub fn evaluate(
 struct Survivors(Vec<bool>);
 
 impl Survivors {
-    fn of_clean(victim: &dyn Classifier, data: &Dataset) -> Result<Self, ExecuteError> {
+    fn of_clean(victim: &dyn Classifier, data: &Dataset) -> Result<Self, ComputeError> {
         let mut correct = Vec::with_capacity(data.len());
         for indices in batches(data) {
             let logits = victim.logits(&data.batch(&indices))?;
-            correct.extend(classified(&logits, &labels(data, &indices)));
+            correct.extend(classified(&logits, &data.batch_labels(&indices)));
         }
         Ok(Self(correct))
     }
@@ -174,10 +174,10 @@ fn attack_all(
     data: &Dataset,
     seed: u64,
     advance: &mut dyn FnMut(),
-) -> Result<Vec<bool>, ExecuteError> {
+) -> Result<Vec<bool>, ComputeError> {
     let mut correct = Vec::with_capacity(data.len());
     for (number, indices) in batches(data).enumerate() {
-        let labels = labels(data, &indices);
+        let labels = data.batch_labels(&indices);
         let seed = stream(seed, "attacked batch", &[number as u64]).next_u64();
         let adversarial = attack.perturb(surrogate, &data.batch(&indices), &labels, seed)?;
         correct.extend(classified(&victim.logits(&adversarial)?, &labels));
@@ -191,13 +191,6 @@ fn batches(data: &Dataset) -> impl Iterator<Item = Vec<usize>> {
     (0..count)
         .step_by(BATCH)
         .map(move |first| (first..count.min(first + BATCH)).collect())
-}
-
-fn labels(data: &Dataset, indices: &[usize]) -> Vec<usize> {
-    indices
-        .iter()
-        .map(|index| usize::from(data.labels()[*index]))
-        .collect()
 }
 
 /// An image counts as classified only if the label's logit is above all others: ties and non-numbers count against the network.

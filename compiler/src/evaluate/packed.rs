@@ -3,8 +3,7 @@
 use rayon::prelude::*;
 use sinew_runtime::{Model, Session};
 
-use crate::attack::Classifier;
-use crate::execute::ExecuteError;
+use crate::classifier::{Classifier, ComputeError};
 use crate::pack::PackError;
 
 /// Runs a `.sinew` file on Sinew's runtime.
@@ -34,7 +33,7 @@ impl Classifier for PackedClassifier<'_> {
         self.model.output_len()
     }
 
-    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ExecuteError> {
+    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
         let mut logits = vec![0.0; images.len() / self.model.input_len() * self.classes()];
         let arena = || vec![0; self.model.arena_bytes()];
         images
@@ -43,7 +42,7 @@ impl Classifier for PackedClassifier<'_> {
             .try_for_each_init(arena, |arena, (image, logits)| {
                 Session::new(&self.model, arena)?.run(image, logits)
             })
-            .map_err(|error| ExecuteError(error.to_string()))?;
+            .map_err(|error| ComputeError(error.to_string()))?;
         Ok(logits)
     }
 }

@@ -12,12 +12,7 @@ pub(crate) use forward::{Normalization, Observer, forward};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use sinew_models::{Network, ValueId};
 
-use crate::attack::{Classifier, Differentiable, Gradient};
-
-/// A device that did not answer.
-#[derive(Debug, thiserror::Error)]
-#[error("compute on the device: {0}")]
-pub struct ExecuteError(pub(crate) String);
+use crate::classifier::{Classifier, ComputeError, Differentiable, Gradient};
 
 /// A network with its parameters on a device, in evaluation mode: batch norm uses the running statistics.
 #[derive(Debug)]
@@ -60,7 +55,7 @@ impl<'n> Executor<'n> {
         &self,
         images: &[f32],
         points: &[ValueId],
-    ) -> Result<Vec<Vec<f32>>, ExecuteError> {
+    ) -> Result<Vec<Vec<f32>>, ComputeError> {
         let mut seen = vec![None; points.len()];
         let mut record = |value: ValueId, tensor: Tensor<4>| {
             for (point, slot) in points.iter().zip(&mut seen) {
@@ -83,7 +78,7 @@ impl<'n> Executor<'n> {
         images: &[f32],
         labels: &[usize],
         points: &[ValueId],
-    ) -> Result<Vec<Vec<f32>>, ExecuteError> {
+    ) -> Result<Vec<Vec<f32>>, ComputeError> {
         // An addition of zeros leaves the value alone and has the wanted gradient.
         let mut probes = vec![None; points.len()];
         let mut attach = |value: ValueId, mut tensor: Tensor<4>| {
@@ -127,13 +122,13 @@ impl Classifier for Executor<'_> {
         self.network.classes()
     }
 
-    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ExecuteError> {
+    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
         download(self.run(self.images(images), &mut |_, tensor| tensor))
     }
 }
 
 impl Differentiable for Executor<'_> {
-    fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ExecuteError> {
+    fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ComputeError> {
         let images = self.images(images).autodiff().require_grad();
         let logits = self.run(images.clone(), &mut |_, tensor| tensor);
         let losses = cross_entropy(logits, labels, &self.device);
@@ -169,10 +164,10 @@ pub(crate) fn upload_images(images: &[f32], network: &Network, device: &Device) 
     Tensor::from_data(data, device)
 }
 
-pub(crate) fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ExecuteError> {
+pub(crate) fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ComputeError> {
     tensor
         .try_into_vec_as::<f32>()
-        .map_err(|error| ExecuteError(error.to_string()))
+        .map_err(|error| ComputeError(error.to_string()))
 }
 
 /// Cross-entropy of each image, `[batch]`.

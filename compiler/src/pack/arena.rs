@@ -4,7 +4,7 @@
 
 use sinew_runtime::format::{Operator, SECTION_ALIGNMENT, Shape};
 
-use super::lower::Step;
+use super::plan::Step;
 
 /// Tensors start at cache lines, counted in values.
 const ALIGNMENT: u64 = (SECTION_ALIGNMENT / size_of::<f32>()) as u64;

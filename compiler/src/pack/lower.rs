@@ -4,31 +4,8 @@ use sinew_models::{Activation, Network, Node, Operator, ParameterId, ValueId, Wi
 use sinew_runtime::format::{self, Bounds, Demand, Encoding, Shape};
 
 use super::fold::BatchNorm;
+use super::plan::{Plan, Step};
 use super::{PackError, SPARSE_CONVOLUTION_BELOW, SPARSE_LINEAR_BELOW, arena};
-
-/// Steps in execution order; step k writes tensor k + 1.
-pub(super) struct Plan {
-    pub(super) steps: Vec<Step>,
-    /// Shape of every tensor, the input first.
-    pub(super) shapes: Vec<Shape>,
-    /// Offset of every tensor in the arena, in values.
-    pub(super) offsets: Vec<u32>,
-    /// The tensor that holds the logits.
-    pub(super) output: usize,
-}
-
-/// One step before it is written.
-pub(super) struct Step {
-    /// Name of the node it began with.
-    pub(super) name: String,
-    pub(super) operator: format::Operator,
-    pub(super) input: usize,
-    /// Its part of the weights section.
-    pub(super) weights: Vec<u8>,
-    /// Stored weights, zeros of a dense matrix included.
-    pub(super) stored: u64,
-    pub(super) demand: Demand,
-}
 
 /// Lowers a network, batch norms folded as far as they can be.
 pub(super) fn lower(network: &Network) -> Result<Plan, PackError> {

@@ -5,7 +5,7 @@
 use prost::Message;
 use sinew_models::Network;
 
-use super::lower::Plan;
+use super::plan::Plan;
 use crate::recipe::Recipe;
 
 /// Names and provenance of a packed model.

@@ -7,6 +7,7 @@ mod arena;
 mod fold;
 mod lower;
 mod manifest;
+mod plan;
 mod unpack;
 mod write;
 

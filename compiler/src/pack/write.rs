@@ -5,7 +5,7 @@ use sinew_runtime::format::{
     crc32c,
 };
 
-use super::lower::Plan;
+use super::plan::Plan;
 
 /// The bytes of the file.
 pub(super) fn write(plan: &Plan, manifest: &[u8]) -> Vec<u8> {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use sinew_models::Network;
 
 use super::response_values;
-use crate::execute::{ExecuteError, Executor};
+use crate::classifier::ComputeError;
+use crate::execute::Executor;
 
 /// τ_l as a fraction of the layer's mean response.
 const TAU: f64 = 0.01;
@@ -93,7 +94,7 @@ impl AnomalyTable {
         clean: &[f32],
         adversarial: &[f32],
         labels: &[usize],
-    ) -> Result<(), ExecuteError> {
+    ) -> Result<(), ComputeError> {
         let points = response_values(executor.network());
         let respond = |images: &[f32]| match self.measure {
             Measure::Activation => executor.activations(images, &points),

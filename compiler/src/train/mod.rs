@@ -23,11 +23,10 @@ use sinew_models::Network;
 
 use crate::atomic_file::WriteError;
 use crate::attack::Pgd;
+use crate::classifier::ComputeError;
 use crate::data::Dataset;
 use crate::evaluate::accuracy_under;
-use crate::execute::{
-    ExecuteError, Executor, Normalization, cross_entropy, download, forward, upload_images,
-};
+use crate::execute::{Executor, Normalization, cross_entropy, download, forward, upload_images};
 use crate::progress::Progress;
 use crate::seed::stream;
 use checkpoint::{Checkpoint, Position};
@@ -74,7 +73,7 @@ pub enum TrainError {
     },
     /// The device failed.
     #[error(transparent)]
-    Execute(#[from] ExecuteError),
+    Execute(#[from] ComputeError),
     /// The checkpoint could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -188,10 +187,7 @@ impl<'a> Session<'a> {
         let (run, position) = (self.run, &self.checkpoint.position);
         let batch = &order[position.step * self.batch_size..][..self.batch_size];
         let images = run.train.batch(batch);
-        let labels: Vec<usize> = batch
-            .iter()
-            .map(|i| usize::from(run.train.labels()[*i]))
-            .collect();
+        let labels = run.train.batch_labels(batch);
         let at = [position.epoch as u64, position.step as u64];
         let seed = stream(run.seed, "training attack", &at).next_u64();
 

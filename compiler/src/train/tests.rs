@@ -14,6 +14,24 @@ fn images(count: usize) -> Dataset {
     Dataset::new("noise", classes, [1, 6, 6], pixels, labels).unwrap()
 }
 
+/// A run with seed 3 and ε = 0.05.
+fn run<'a>(
+    settings: &'a TrainSettings,
+    (train, validation): (&'a Dataset, &'a Dataset),
+    device: &'a Device,
+    checkpoint: &'a Path,
+) -> TrainRun<'a> {
+    TrainRun {
+        settings,
+        epsilon: 0.05,
+        seed: 3,
+        train,
+        validation,
+        device,
+        checkpoint,
+    }
+}
+
 #[test]
 fn a_run_that_stops_in_the_middle_of_an_epoch_ends_in_the_same_bits() {
     let device = DeviceChoice::Cpu.open().unwrap();
@@ -25,15 +43,7 @@ fn a_run_that_stops_in_the_middle_of_an_epoch_ends_in_the_same_bits() {
     network.parameters_mut()[0].set_mask((0..count).map(|weight| weight % 3 != 1).collect());
     let paths =
         [0, 1, 3].map(|steps| (steps, folder.path().join(format!("stopped after {steps}"))));
-    let run = |checkpoint| TrainRun {
-        settings: &settings,
-        epsilon: 0.05,
-        seed: 3,
-        train: &train_images,
-        validation: &validation,
-        device: &device,
-        checkpoint,
-    };
+    let run = |checkpoint| run(&settings, (&train_images, &validation), &device, checkpoint);
     let hidden = Progress::hidden();
     let expected = train(&run(&paths[0].1), network.clone(), &hidden, "train").unwrap();
 
@@ -67,15 +77,13 @@ fn training_learns_and_keeps_the_best_epoch() {
         epochs: 6,
         ..train_settings()
     };
-    let run = TrainRun {
-        settings: &settings,
-        epsilon: 0.05,
-        seed: 3,
-        train: &train_images,
-        validation: &validation,
-        device: &device,
-        checkpoint: &folder.path().join("checkpoint"),
-    };
+    let checkpoint = folder.path().join("checkpoint");
+    let run = run(
+        &settings,
+        (&train_images, &validation),
+        &device,
+        &checkpoint,
+    );
     let (network, history) = train(&run, two_layers(), &Progress::hidden(), "train").unwrap();
     assert!(
         history.last().unwrap().loss < 0.5 * history[0].loss,
@@ -102,15 +110,8 @@ fn a_diverging_run_says_so() {
         learning_rate: 1e30,
         ..train_settings()
     };
-    let run = TrainRun {
-        settings: &settings,
-        epsilon: 0.05,
-        seed: 3,
-        train: &data,
-        validation: &data,
-        device: &device,
-        checkpoint: &folder.path().join("checkpoint"),
-    };
+    let checkpoint = folder.path().join("checkpoint");
+    let run = run(&settings, (&data, &data), &device, &checkpoint);
     let error = train(&run, two_layers(), &Progress::hidden(), "train").unwrap_err();
     assert!(
         matches!(error, TrainError::Diverged { epoch: 1, .. }),

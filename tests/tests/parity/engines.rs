@@ -1,6 +1,6 @@
 //! Reference execution, burn, the packed file on the runtime and the twin that is read back from the file give the same logits.
 
-use sinew::attack::Classifier;
+use sinew::classifier::Classifier;
 use sinew::execute::{DeviceChoice, Executor};
 use sinew::pack::{Manifest, pack, unpack};
 use sinew_models::{reference, zoo};

@@ -5,7 +5,7 @@
 //! same side in between. Between such points the difference of the logits is exact up to rounding, however far apart they are,
 //! and the loss is differentiated in closed form. No other step is used, so no tolerance has to make up for kinks.
 
-use sinew::attack::Differentiable;
+use sinew::classifier::Differentiable;
 use sinew::execute::{DeviceChoice, Executor};
 use sinew_models::{Network, Node, Operator, ParameterId, ValueId, Window, reference, zoo};
 use sinew_tests::network::{INPUT_SHAPES, numbers, random, zoo_network};

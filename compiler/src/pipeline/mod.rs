@@ -3,143 +3,37 @@
 //! Every stage leaves its result in the run's folder under its final name. A run that is killed and started again skips finished
 //! stages and resumes the unfinished one from its checkpoint; the final files are the same to the bit.
 
+mod error;
+mod folder;
+mod record;
+
+pub use error::CompileError;
+pub use folder::files;
+pub use record::{NetworkRecord, Provenance, RunRecord};
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use burn::tensor::Device;
+use rand::Rng;
 use rand::seq::SliceRandom;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sinew_models::Network;
 use sinew_models::file::Archive;
 use sinew_models::zoo::{self, ZooOptions};
 
-use crate::atomic_file::{self, WriteError};
-use crate::attack::{Attack, Differentiable, Pgd};
+use crate::atomic_file;
+use crate::attack::{Attack, Pgd};
 use crate::data::{self, DataError, DataSource, Dataset};
 use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
-use crate::execute::{DeviceChoice, DeviceError, ExecuteError, Executor};
-use crate::pack::{self, Manifest, PackError};
+use crate::execute::{DeviceChoice, Executor};
+use crate::pack::{self, Manifest};
 use crate::progress::Progress;
-use crate::prune::{AnomalyTable, RankingError, Statistics, prune};
+use crate::prune::{AnomalyTable, Statistics, prune};
 use crate::recipe::Recipe;
 use crate::seed::stream;
-use crate::train::{EpochRecord, TrainError, TrainRun, TrainSettings, train};
-
-/// Names of the files in a run's folder.
-pub mod files {
-    /// The recipe, with everything the command line changed.
-    pub const RECIPE: &str = "recipe.toml";
-    /// The trained parent.
-    pub const DENSE: &str = "dense.safetensors";
-    /// The parent's anomaly table.
-    pub const ANOMALY: &str = "anomaly.json";
-    /// The pruned and fine-tuned network.
-    pub const SPARSE: &str = "sparse.safetensors";
-    /// The parent, packed: what the sparse model is compared with.
-    pub const DENSE_MODEL: &str = "dense.sinew";
-    /// The product.
-    pub const MODEL: &str = "model.sinew";
-    /// Every figure of the run.
-    pub const RECORD: &str = "run.json";
-}
-
-/// A run that could not be finished.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// Another process holds the folder.
-    #[error("work in {}: another run is using this folder", .0.display())]
-    Locked(PathBuf),
-    /// The folder holds a run of something else.
-    #[error("resume in {}: it holds a run of another recipe, version, device or of other data; choose another folder, or delete this one", .0.display())]
-    OtherRun(PathBuf),
-    /// A file of an earlier stage that cannot be used.
-    #[error("resume from {}: {problem}; delete the file to repeat its stage", path.display())]
-    State {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The data cannot be had.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The network cannot be built for these data.
-    #[error("build the network: {0}")]
-    Zoo(#[from] zoo::ZooError),
-    /// Training failed.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// The sparsity cannot be met.
-    #[error(transparent)]
-    Ranking(#[from] RankingError),
-    /// The network cannot be packed.
-    #[error(transparent)]
-    Pack(#[from] PackError),
-    /// The device failed.
-    #[error(transparent)]
-    Execute(#[from] ExecuteError),
-    /// The device cannot be had.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// A result could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
-
-/// Everything that decides a run's result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// Version of the tool.
-    pub version: String,
-    /// What is done.
-    pub recipe: Recipe,
-    /// Device it is done on.
-    pub device: String,
-    /// SHA-256 over shape, labels and pixels of the training images.
-    pub train_data: String,
-    /// The same of the test images.
-    pub test_data: String,
-}
-
-/// A recipe that runs again, with the rest in comments.
-impl fmt::Display for Provenance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# sinew {} on {}", self.version, self.device)?;
-        writeln!(f, "# training images: {}", self.train_data)?;
-        writeln!(f, "# test images: {}", self.test_data)?;
-        f.write_str(&toml::to_string(&self.recipe).expect("a recipe is plain data"))
-    }
-}
-
-/// Every figure of a run, as `run.json` holds it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// What decided it.
-    #[serde(flatten)]
-    pub provenance: Provenance,
-    /// The trained parent.
-    pub dense: NetworkRecord,
-    /// The product.
-    pub sparse: NetworkRecord,
-}
-
-/// Figures of one of a run's two networks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NetworkRecord {
-    /// Trainable parameters that are not zero.
-    pub parameters: usize,
-    /// Fraction of zeros among the weights of convolution and linear layers.
-    pub sparsity: f64,
-    /// Size of the packed file.
-    pub bytes: u64,
-    /// Training epochs on the way to it.
-    pub history: Vec<EpochRecord>,
-    /// Accuracy, clean and attacked, on test images.
-    pub evaluation: Evaluation,
-}
+use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
 
 /// Runs `recipe` in `folder`, or goes on with the run that is there.
 ///
@@ -170,10 +64,7 @@ pub fn compile(
     };
     // Whatever is wrong with the recipe shows before the folder is claimed for it.
     let initial = run.initial()?;
-    atomic_file::create_folder(folder)?;
-    let _lock = lock(folder)?;
-    atomic_file::sweep(folder)?;
-    claim(folder, &provenance)?;
+    let _lock = folder::take(folder, &provenance)?;
 
     let dense = run.dense(initial)?;
     let table = run.anomaly(&dense.network)?;
@@ -187,32 +78,6 @@ pub fn compile(
     };
     atomic_file::write(&folder.join(files::RECORD), &json(&record))?;
     Ok(record)
-}
-
-/// Held as long as the run lives; the system releases it when the process dies.
-fn lock(folder: &Path) -> Result<File, CompileError> {
-    let path = folder.join(".lock");
-    let file = File::create(&path).map_err(|source| WriteError { path, source })?;
-    file.try_lock()
-        .map_err(|_| CompileError::Locked(folder.to_owned()))?;
-    Ok(file)
-}
-
-/// Makes the folder this run's, or checks that it already is: same recipe, data, device and version.
-fn claim(folder: &Path, provenance: &Provenance) -> Result<(), CompileError> {
-    let path = folder.join(files::RECIPE);
-    let text = provenance.to_string();
-    match fs::read_to_string(&path) {
-        Ok(found) if found == text => Ok(()),
-        Ok(_) => Err(CompileError::OtherRun(folder.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(atomic_file::write(&path, text.as_bytes())?)
-        }
-        Err(error) => Err(CompileError::State {
-            path,
-            problem: error.to_string(),
-        }),
-    }
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
@@ -361,10 +226,7 @@ impl Run<'_> {
         let bar = self.progress.bar("measure anomaly", sample.len() as u64);
         for (number, indices) in sample.chunks(ANOMALY_BATCH).enumerate() {
             let images = self.data.train.batch(indices);
-            let labels: Vec<usize> = indices
-                .iter()
-                .map(|i| usize::from(self.data.train.labels()[*i]))
-                .collect();
+            let labels = self.data.train.batch_labels(indices);
             let seed = stream_seed(self.recipe.seed, &format!("anomaly attack {number}"));
             let adversarial = attack.perturb(&executor, &images, &labels, seed)?;
             table.add(&executor, &images, &adversarial, &labels)?;
@@ -424,10 +286,9 @@ impl Run<'_> {
             .collect();
         let twin = Executor::new(network, self.device);
         let victim = PackedClassifier::new(packed)?;
-        let surrogate: &dyn Differentiable = &twin;
         Ok(evaluate(
             &victim,
-            surrogate,
+            &twin,
             &attacks,
             recipe.epsilon,
             &self.data.test,
@@ -441,7 +302,7 @@ impl Run<'_> {
 const ANOMALY_BATCH: usize = 100;
 
 fn stream_seed(seed: u64, purpose: &str) -> u64 {
-    rand::Rng::next_u64(&mut stream(seed, purpose, &[]))
+    stream(seed, purpose, &[]).next_u64()
 }
 
 fn read_trained(path: &Path) -> Result<Trained, CompileError> {

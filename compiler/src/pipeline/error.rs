@@ -1,0 +1,56 @@
+//! Why a run could not be finished.
+
+use std::path::PathBuf;
+
+use sinew_models::zoo;
+
+use crate::atomic_file::WriteError;
+use crate::classifier::ComputeError;
+use crate::data::DataError;
+use crate::execute::DeviceError;
+use crate::pack::PackError;
+use crate::prune::RankingError;
+use crate::train::TrainError;
+
+/// A run that could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// Another process holds the folder.
+    #[error("work in {}: another run is using this folder", .0.display())]
+    Locked(PathBuf),
+    /// The folder holds a run of something else.
+    #[error("resume in {}: it holds a run of another recipe, version, device or of other data; choose another folder, or delete this one", .0.display())]
+    OtherRun(PathBuf),
+    /// A file of an earlier stage that cannot be used.
+    #[error("resume from {}: {problem}; delete the file to repeat its stage", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The data cannot be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The network cannot be built for these data.
+    #[error("build the network: {0}")]
+    Zoo(#[from] zoo::ZooError),
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The sparsity cannot be met.
+    #[error(transparent)]
+    Ranking(#[from] RankingError),
+    /// The network cannot be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The device failed.
+    #[error(transparent)]
+    Execute(#[from] ComputeError),
+    /// The device cannot be had.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A result could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}

@@ -1,0 +1,62 @@
+//! A run's folder: the names of its files, who may use it, and for which run.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use super::{CompileError, Provenance};
+use crate::atomic_file::{self, WriteError};
+
+/// Names of the files in a run's folder.
+pub mod files {
+    /// The recipe, with everything the command line changed.
+    pub const RECIPE: &str = "recipe.toml";
+    /// The trained parent.
+    pub const DENSE: &str = "dense.safetensors";
+    /// The parent's anomaly table.
+    pub const ANOMALY: &str = "anomaly.json";
+    /// The pruned and fine-tuned network.
+    pub const SPARSE: &str = "sparse.safetensors";
+    /// The parent, packed: what the sparse model is compared with.
+    pub const DENSE_MODEL: &str = "dense.sinew";
+    /// The product.
+    pub const MODEL: &str = "model.sinew";
+    /// Every figure of the run.
+    pub const RECORD: &str = "run.json";
+}
+
+/// Takes the folder for this process and this run, and removes what killed writes left in it.
+///
+/// The lock is held as long as the file lives; the system releases it when the process dies.
+pub(super) fn take(folder: &Path, provenance: &Provenance) -> Result<File, CompileError> {
+    atomic_file::create_folder(folder)?;
+    let lock = lock(folder)?;
+    atomic_file::sweep(folder)?;
+    claim(folder, provenance)?;
+    Ok(lock)
+}
+
+fn lock(folder: &Path) -> Result<File, CompileError> {
+    let path = folder.join(".lock");
+    let file = File::create(&path).map_err(|source| WriteError { path, source })?;
+    file.try_lock()
+        .map_err(|_| CompileError::Locked(folder.to_owned()))?;
+    Ok(file)
+}
+
+/// Makes the folder this run's, or checks that it already is: same recipe, data, device and version.
+fn claim(folder: &Path, provenance: &Provenance) -> Result<(), CompileError> {
+    let path = folder.join(files::RECIPE);
+    let text = provenance.to_string();
+    match fs::read_to_string(&path) {
+        Ok(found) if found == text => Ok(()),
+        Ok(_) => Err(CompileError::OtherRun(folder.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(atomic_file::write(&path, text.as_bytes())?)
+        }
+        Err(error) => Err(CompileError::State {
+            path,
+            problem: error.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,61 @@
+//! What a run leaves in writing: what decided it, and every figure.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evaluate::Evaluation;
+use crate::recipe::Recipe;
+use crate::train::EpochRecord;
+
+/// Everything that decides a run's result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of the tool.
+    pub version: String,
+    /// What is done.
+    pub recipe: Recipe,
+    /// Device it is done on.
+    pub device: String,
+    /// SHA-256 over shape, labels and pixels of the training images.
+    pub train_data: String,
+    /// The same of the test images.
+    pub test_data: String,
+}
+
+/// A recipe that runs again, with the rest in comments.
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# sinew {} on {}", self.version, self.device)?;
+        writeln!(f, "# training images: {}", self.train_data)?;
+        writeln!(f, "# test images: {}", self.test_data)?;
+        f.write_str(&toml::to_string(&self.recipe).expect("a recipe is plain data"))
+    }
+}
+
+/// Every figure of a run, as `run.json` holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// What decided it.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// The trained parent.
+    pub dense: NetworkRecord,
+    /// The product.
+    pub sparse: NetworkRecord,
+}
+
+/// Figures of one of a run's two networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkRecord {
+    /// Trainable parameters that are not zero.
+    pub parameters: usize,
+    /// Fraction of zeros among the weights of convolution and linear layers.
+    pub sparsity: f64,
+    /// Size of the packed file.
+    pub bytes: u64,
+    /// Training epochs on the way to it.
+    pub history: Vec<EpochRecord>,
+    /// Accuracy, clean and attacked, on test images.
+    pub evaluation: Evaluation,
+}
