@@ -172,7 +172,7 @@ impl Run<'_> {
         let path = self.folder.join(name);
         let checkpoint = path.with_extension("checkpoint");
         let trained = if path.exists() {
-            read_trained(&path)?
+            self.read_trained(&path)?
         } else {
             let run = TrainRun {
                 settings,
@@ -251,10 +251,17 @@ impl Run<'_> {
 
         let path = model.with_extension("evaluation.json");
         let evaluation = match fs::read(&path) {
-            Ok(found) => serde_json::from_slice(&found).map_err(|error| CompileError::State {
-                path,
-                problem: error.to_string(),
-            })?,
+            Ok(found) => match serde_json::from_slice(&found) {
+                Ok(evaluation) if self.asked_for(&evaluation) => evaluation,
+                Ok(_) => {
+                    let problem = "it belongs to another evaluation".to_owned();
+                    return Err(CompileError::State { path, problem });
+                }
+                Err(error) => {
+                    let problem = error.to_string();
+                    return Err(CompileError::State { path, problem });
+                }
+            },
             Err(_) => {
                 let evaluation = self.evaluate(network, &bytes, label)?;
                 atomic_file::write(&path, &json(&evaluation))?;
@@ -267,6 +274,31 @@ impl Run<'_> {
             bytes: bytes.len() as u64,
             history: trained.history.clone(),
             evaluation,
+        })
+    }
+
+    /// Whether an evaluation that was found is the one the recipe asks for: a figure must not get another threat model's label.
+    fn asked_for(&self, found: &Evaluation) -> bool {
+        let recipe = self.recipe;
+        let settings = recipe.evaluate.attacks.iter();
+        let wanted = settings.map(|settings| settings.attack(recipe.epsilon));
+        let wanted = wanted.map(|attack| (attack.name(), attack.queries()));
+        let made = found.attacks.iter().map(|a| (a.name.clone(), a.queries));
+        (found.epsilon, found.samples, found.seed)
+            == (recipe.epsilon, self.data.test.len(), recipe.seed)
+            && made.eq(wanted)
+    }
+
+    /// A training stage's result, which must be about images such as this run's.
+    fn read_trained(&self, path: &Path) -> Result<Trained, CompileError> {
+        let trained = read_trained(path)?;
+        let (network, data) = (&trained.network, &self.data.train);
+        if (network.input_shape(), network.labels()) == (data.shape(), data.classes()) {
+            return Ok(trained);
+        }
+        Err(CompileError::State {
+            path: path.to_owned(),
+            problem: "its network is for other images".to_owned(),
         })
     }
 

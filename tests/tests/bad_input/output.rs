@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::process::Stdio;
 
+use sinew_models::file::Archive;
+use sinew_models::zoo::{self, ZooOptions};
 use sinew_tests::program::{RECIPE, compile, contents, finished_run, limited, listing, sinew};
 
 use super::{INPUT, OUTPUT, assert_fails, text};
@@ -106,6 +108,13 @@ fn a_damaged_state_file_is_named_and_can_be_deleted() {
     let finished = contents(&run);
     let whole = |name: &str| finished[name].clone();
     let half = |name: &str| finished[name][..finished[name].len() / 2].to_vec();
+    // Whole files, but of other runs: a network for other images, and figures of another attack and radius.
+    let foreign_network = network_for_colours();
+    let evaluation = String::from_utf8(whole("model.evaluation.json")).unwrap();
+    let radius = "\"epsilon\": 0.0";
+    assert!(evaluation.contains(radius) && evaluation.contains("\"fgsm\""));
+    let foreign_attack = evaluation.replace("\"fgsm\"", "\"deepfool\"").into_bytes();
+    let foreign_radius = evaluation.replace(radius, "\"epsilon\": 0.5").into_bytes();
     let empty_table = br#"{"measure": "activation", "layers": []}"#.to_vec();
     // The file, the result of a later stage without which it is read, and what it becomes.
     for (name, later, damaged) in [
@@ -129,6 +138,10 @@ fn a_damaged_state_file_is_named_and_can_be_deleted() {
         ),
         ("anomaly.json", Some("sparse.safetensors"), empty_table),
         ("model.evaluation.json", None, b"{}".to_vec()),
+        ("model.evaluation.json", None, foreign_attack),
+        ("model.evaluation.json", None, foreign_radius),
+        ("dense.safetensors", None, foreign_network.clone()),
+        ("sparse.safetensors", None, foreign_network),
     ] {
         if let Some(later) = later {
             fs::remove_file(run.join(later)).unwrap();
@@ -144,4 +157,20 @@ fn a_damaged_state_file_is_named_and_can_be_deleted() {
             "{name}"
         );
     }
+}
+
+/// A finished training result whose images have three channels.
+fn network_for_colours() -> Vec<u8> {
+    let options = ZooOptions {
+        input_shape: [3, 32, 32],
+        labels: (0..10).map(|class| class.to_string()).collect(),
+        width: 0.25,
+        mean: vec![0.5; 3],
+        deviation: vec![0.25; 3],
+        seed: 0,
+    };
+    let mut archive = Archive::from(zoo::build("small_cnn", &options).unwrap());
+    let history = ("sinew.history".to_owned(), "[]".to_owned());
+    archive.metadata.extend([history]);
+    archive.to_bytes().unwrap()
 }
