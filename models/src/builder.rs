@@ -9,9 +9,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::function::{BinaryFunction, Function, Reduction};
 use crate::network::{Network, Node, Parameter, ParameterId, Role, ValueId};
-use crate::operator::{Activation, Operator, Window};
+use crate::operator::Operator;
 use crate::shape::{Shape, ShapeError, node_shape};
+use crate::window::Window;
 
 /// ε of every batch norm, as in PyTorch and burn.
 const BATCH_NORM_EPSILON: f32 = 1e-5;
@@ -127,9 +129,9 @@ impl NetworkBuilder {
         self.node(name, operator, &[input])
     }
 
-    /// [`Operator::Activation`].
-    pub fn activation(&mut self, name: &str, input: ValueId, activation: Activation) -> ValueId {
-        self.node(name, Operator::Activation(activation), &[input])
+    /// [`Operator::Unary`].
+    pub fn activation(&mut self, name: &str, input: ValueId, function: Function) -> ValueId {
+        self.node(name, Operator::Unary(function), &[input])
     }
 
     /// [`Operator::MaxPool`].
@@ -142,19 +144,24 @@ impl NetworkBuilder {
         self.node(name, Operator::AveragePool(window), &[input])
     }
 
-    /// [`Operator::GlobalAveragePool`].
+    /// Mean of each channel, an [`Operator::Reduce`]: `[channel, height, width]` to `[channel, 1, 1]`.
     pub fn global_average_pool(&mut self, name: &str, input: ValueId) -> ValueId {
-        self.node(name, Operator::GlobalAveragePool, &[input])
+        let operator = Operator::Reduce {
+            reduction: Reduction::Mean,
+            axes: vec![1, 2],
+        };
+        self.node(name, operator, &[input])
     }
 
-    /// [`Operator::Add`].
+    /// Sum of two values, an [`Operator::Binary`].
     pub fn add(&mut self, name: &str, left: ValueId, right: ValueId) -> ValueId {
-        self.node(name, Operator::Add, &[left, right])
+        self.node(name, Operator::Binary(BinaryFunction::Add), &[left, right])
     }
 
-    /// [`Operator::Flatten`].
+    /// All elements as a vector, an [`Operator::Reshape`].
     pub fn flatten(&mut self, name: &str, input: ValueId) -> ValueId {
-        self.node(name, Operator::Flatten, &[input])
+        let shape = vec![self.shape(input).elements()];
+        self.node(name, Operator::Reshape { shape }, &[input])
     }
 
     /// The network; the last node's result is its output. `labels` as in [`Network::new`].
@@ -249,7 +256,7 @@ mod tests {
         let mut builder = NetworkBuilder::new("small", [2, 8, 8], seed);
         let x = ValueId::INPUT;
         let x = builder.convolution_batch_norm("conv", x, 4, Window::square(3, 2, 1), 1);
-        let x = builder.activation("relu", x, Activation::Relu);
+        let x = builder.activation("relu", x, Function::RELU);
         let x = builder.flatten("flatten", x);
         builder.linear("classifier", x, 3);
         builder.finish(Vec::new()).unwrap()
@@ -320,7 +327,7 @@ mod tests {
         let mut builder = NetworkBuilder::new("wrong", [3, 8, 8], 0);
         let x = builder.convolution("early", ValueId::INPUT, 4, Window::square(9, 1, 0), 1);
         let x = builder.linear("late", x, 3);
-        builder.activation("later", x, Activation::Relu);
+        builder.activation("later", x, Function::RELU);
         let error = builder.finish(Vec::new()).unwrap_err();
         assert_eq!(error.place, "node \"early\" (convolution)");
     }

@@ -26,15 +26,19 @@
 
 pub mod builder;
 pub mod file;
+pub mod function;
 pub mod network;
 pub mod operator;
 pub mod reference;
 pub mod shape;
+pub mod window;
 pub mod zoo;
 
 pub use builder::NetworkBuilder;
 pub use file::{Archive, FileError, Tensor};
+pub use function::{BinaryFunction, Function, Reduction};
 pub use network::{Network, Node, Parameter, ParameterId, Role, ValueId};
-pub use operator::{Activation, Operator, Window};
+pub use operator::Operator;
 pub use shape::{Shape, ShapeError};
+pub use window::Window;
 pub use zoo::{ZooError, ZooOptions};

@@ -59,12 +59,17 @@ pub enum Role {
     RunningMean,
     /// Running variance of a batch norm: follows the data, not the gradient.
     RunningVariance,
+    /// A value that is the same for every image and never changes.
+    Constant,
 }
 
 impl Role {
     /// Whether gradient descent changes the parameter.
     pub fn is_trainable(self) -> bool {
-        !matches!(self, Self::RunningMean | Self::RunningVariance)
+        !matches!(
+            self,
+            Self::RunningMean | Self::RunningVariance | Self::Constant
+        )
     }
 }
 
@@ -177,7 +182,6 @@ impl Parameter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     name: String,
-    input_shape: [usize; 3],
     labels: Vec<String>,
     nodes: Vec<Node>,
     parameters: Vec<Parameter>,
@@ -194,15 +198,14 @@ impl Network {
     /// The first node that does not fit, with the reason.
     pub fn new(
         name: String,
-        input_shape: [usize; 3],
+        input_shape: impl Into<Shape>,
         labels: Vec<String>,
         nodes: Vec<Node>,
         parameters: Vec<Parameter>,
     ) -> Result<Self, ShapeError> {
-        let shapes = infer_shapes(input_shape, &nodes, &parameters)?;
+        let shapes = infer_shapes(&input_shape.into(), &nodes, &parameters)?;
         let network = Self {
             name,
-            input_shape,
             labels,
             nodes,
             parameters,
@@ -223,9 +226,9 @@ impl Network {
         &self.name
     }
 
-    /// `[channel, height, width]` of the input, whose values lie in [0, 1].
+    /// `[channel, height, width]` of the input, whose values lie in [0, 1]; see [`Shape::as_map`] for inputs that are no images.
     pub fn input_shape(&self) -> [usize; 3] {
-        self.input_shape
+        self.shape(ValueId::INPUT).as_map()
     }
 
     /// Class names in the order of the logits; empty where they are not known.
@@ -238,13 +241,8 @@ impl Network {
     /// # Errors
     /// If their number is not the number of logits.
     pub fn with_labels(self, labels: Vec<String>) -> Result<Self, ShapeError> {
-        Self::new(
-            self.name,
-            self.input_shape,
-            labels,
-            self.nodes,
-            self.parameters,
-        )
+        let input_shape = self.shape(ValueId::INPUT).clone();
+        Self::new(self.name, input_shape, labels, self.nodes, self.parameters)
     }
 
     /// The nodes in execution order.
@@ -318,7 +316,8 @@ impl Network {
 mod tests {
     use super::*;
     use crate::builder::NetworkBuilder;
-    use crate::operator::{Activation, Window};
+    use crate::function::Function;
+    use crate::window::Window;
 
     fn weight() -> Parameter {
         Parameter::new("w".to_owned(), Role::Weight, vec![2, 2], vec![1.0; 4])
@@ -329,7 +328,7 @@ mod tests {
         let mut builder = NetworkBuilder::new("small", [1, 2, 2], 0);
         let x = ValueId::INPUT;
         let x = builder.convolution_batch_norm("conv", x, 2, Window::square(1, 1, 0), 1);
-        let x = builder.activation("relu", x, Activation::Relu);
+        let x = builder.activation("relu", x, Function::RELU);
         let x = builder.flatten("flatten", x);
         builder.linear("classifier", x, 3);
         builder.finish(Vec::new()).unwrap()
@@ -423,8 +422,8 @@ mod tests {
     #[test]
     fn consumers_take_the_value() {
         let mut builder = NetworkBuilder::new("fork", [1, 2, 2], 0);
-        let x = builder.activation("relu", ValueId::INPUT, Activation::Relu);
-        let y = builder.activation("relu6", x, Activation::Relu6);
+        let x = builder.activation("relu", ValueId::INPUT, Function::RELU);
+        let y = builder.activation("relu6", x, Function::RELU6);
         builder.add("add", x, y);
         let network = builder.finish(Vec::new()).unwrap();
         assert_eq!(network.consumers(x).collect::<Vec<_>>(), [1, 2]);

@@ -1,42 +1,52 @@
 //! The operators a network is made of.
 //!
 //! The set is kept small on purpose: everything that imports networks reduces what it finds to these.
-//! Non-goals: shapes (`shape.rs`) and arithmetic (`reference.rs` here, other engines elsewhere).
+//! Non-goals: shapes (`shape`) and arithmetic (`reference` here, other engines elsewhere).
 
 use serde::{Deserialize, Serialize};
 
+use crate::function::{BinaryFunction, Function, Reduction};
 use crate::network::ParameterId;
+use crate::window::Window;
 
-/// What a node computes. Shapes are given without the batch axis; maps are `[channel, height, width]`.
+/// What a node computes. Shapes are given without the batch axis: every operator treats images one by one. A *map* is
+/// `[channel, height, width]`; other values may have any number of axes, counted from 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operator {
-    /// `(x − mean[c]) / deviation[c]` for every channel `c`, with constants: the input normalisation.
+    /// The same value for every image. Takes nothing.
+    Constant {
+        /// The value, with its shape.
+        value: ParameterId,
+    },
+    /// `(x − mean[c]) / deviation[c]` for every channel `c` of a map, with constants: the input normalisation.
     Normalize {
         /// One mean per channel, in the units of the input.
         mean: Vec<f32>,
         /// One standard deviation per channel, above zero.
         deviation: Vec<f32>,
     },
-    /// Cross-correlation with weights `[output channel, input channel / groups, kernel height, kernel width]`.
+    /// Cross-correlation of a map with weights `[output channel, input channel / groups, kernel height, kernel width]`.
     Convolution {
         /// The weights.
         weight: ParameterId,
         /// One bias per output channel.
         bias: Option<ParameterId>,
-        /// Kernel, stride and zero padding.
+        /// Kernel, stride, zero padding and dilation.
         window: Window,
         /// Channels are cut into this many groups that do not see each other.
         groups: usize,
     },
-    /// `W·x + b` with weights `[output feature, input feature]`.
+    /// `W·x + b` along the last axis, with weights `[output feature, input feature]`.
     Linear {
         /// The weights.
         weight: ParameterId,
         /// One bias per output feature.
         bias: Option<ParameterId>,
     },
-    /// Batch normalisation over the channel axis (Ioffe and Szegedy, 2015).
+    /// Product of two values `[…, row, k]` and `[…, k, column]`; the axes before the last two are broadcast against each other.
+    MatMul,
+    /// Batch normalisation over the channel axis, which is axis 0 (Ioffe and Szegedy, 2015).
     BatchNorm {
         /// γ, one per channel.
         scale: ParameterId,
@@ -49,40 +59,101 @@ pub enum Operator {
         /// Added to the variance before the square root.
         epsilon: f32,
     },
-    /// An element-wise function.
-    Activation(Activation),
-    /// Largest value of each window; padded positions do not take part.
+    /// An element-wise function of one value.
+    Unary(Function),
+    /// An element-wise function of two values. Their shapes are aligned at the last axis, and axes of length 1 are repeated.
+    Binary(BinaryFunction),
+    /// The elements of the second value where the first is not 0, else those of the third; broadcast like [`Binary`](Self::Binary).
+    Where,
+    /// Largest value of each window on a map; padded positions do not take part.
     MaxPool(Window),
-    /// Mean of each window over the positions that lie inside the map.
+    /// Mean of each window on a map over the taps that lie inside it.
     AveragePool(Window),
-    /// Mean of each channel: `[channel, height, width]` to `[channel, 1, 1]`.
-    GlobalAveragePool,
-    /// Sum of two values of the same shape.
-    Add,
-    /// `[channel, height, width]` to `[channel·height·width]`.
-    Flatten,
+    /// Many elements to one along some axes, which stay with length 1. `[1, 2]` makes global pooling of a map.
+    Reduce {
+        /// How.
+        reduction: Reduction,
+        /// The axes, rising.
+        axes: Vec<usize>,
+    },
+    /// `e^x` divided by its sum along an axis.
+    Softmax {
+        /// The axis.
+        axis: usize,
+    },
+    /// Any number of values, one after the other along an axis.
+    Concat {
+        /// The axis.
+        axis: usize,
+    },
+    /// The same elements in the same (row-major) order in another shape.
+    Reshape {
+        /// The shape.
+        shape: Vec<usize>,
+    },
+    /// Other order of the axes.
+    Transpose {
+        /// Axis `i` of the result is axis `order[i]` of the input.
+        order: Vec<usize>,
+    },
+    /// Chosen positions of an axis: slices, padding, repetition and nearest-neighbour resizing alike.
+    Select {
+        /// The axis.
+        axis: usize,
+        /// For each position of the result that of the input, or nothing for `fill`.
+        indices: Vec<Option<usize>>,
+        /// The value where there is no index.
+        fill: f32,
+    },
 }
 
 impl Operator {
     /// The operator's name as messages and tables show it.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Constant { .. } => "constant",
             Self::Normalize { .. } => "normalize",
             Self::Convolution { .. } => "convolution",
             Self::Linear { .. } => "linear",
+            Self::MatMul => "matrix product",
             Self::BatchNorm { .. } => "batch norm",
-            Self::Activation(activation) => activation.name(),
+            Self::Unary(function) => function.name(),
+            Self::Binary(function) => function.name(),
+            Self::Where => "where",
             Self::MaxPool(_) => "max pool",
             Self::AveragePool(_) => "average pool",
-            Self::GlobalAveragePool => "global average pool",
-            Self::Add => "add",
-            Self::Flatten => "flatten",
+            Self::Reduce { reduction, .. } => reduction.name(),
+            Self::Softmax { .. } => "softmax",
+            Self::Concat { .. } => "concat",
+            Self::Reshape { .. } => "reshape",
+            Self::Transpose { .. } => "transpose",
+            Self::Select { .. } => "select",
         }
     }
 
-    /// How many values the operator takes.
-    pub fn arity(&self) -> usize {
-        if matches!(self, Self::Add) { 2 } else { 1 }
+    /// How many values the operator takes; `None` for any number but none.
+    pub fn arity(&self) -> Option<usize> {
+        match self {
+            Self::Constant { .. } => Some(0),
+            Self::MatMul | Self::Binary(_) => Some(2),
+            Self::Where => Some(3),
+            Self::Concat { .. } => None,
+            _ => Some(1),
+        }
+    }
+
+    /// Whether a change of the inputs shows in a gradient. Where it does not, neither training nor a gradient attack can see through the
+    /// operator.
+    pub fn has_gradient(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unary(Function::Sign | Function::Floor)
+                | Self::Binary(BinaryFunction::Greater | BinaryFunction::Equal)
+                | Self::Reduce {
+                    reduction: Reduction::ArgMaximum,
+                    ..
+                }
+        )
     }
 
     /// The prunable weights of a convolution or linear layer.
@@ -96,6 +167,7 @@ impl Operator {
     /// Every parameter the operator reads, weights first.
     pub fn parameters(&self) -> Vec<ParameterId> {
         match self {
+            Self::Constant { value } => vec![*value],
             Self::Convolution { weight, bias, .. } | Self::Linear { weight, bias } => {
                 std::iter::once(*weight).chain(*bias).collect()
             }
@@ -111,110 +183,9 @@ impl Operator {
     }
 }
 
-/// An element-wise function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `max(x, 0)`.
-    Relu,
-    /// `min(max(x, 0), 6)`.
-    Relu6,
-}
-
-impl Activation {
-    /// The function's name as messages and tables show it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Relu => "relu",
-            Self::Relu6 => "relu6",
-        }
-    }
-
-    /// The function as a clamp: its lower and upper bound.
-    pub fn bounds(self) -> (f32, f32) {
-        match self {
-            Self::Relu => (0.0, f32::INFINITY),
-            Self::Relu6 => (0.0, 6.0),
-        }
-    }
-}
-
-/// A window that slides over a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
-    /// Height and width.
-    pub kernel: [usize; 2],
-    /// Steps down and to the right.
-    pub stride: [usize; 2],
-    /// Padding at the top, left, bottom and right.
-    pub padding: [usize; 4],
-}
-
-impl Window {
-    /// A square window with the same padding on all four sides.
-    pub fn square(kernel: usize, stride: usize, padding: usize) -> Self {
-        Self {
-            kernel: [kernel; 2],
-            stride: [stride; 2],
-            padding: [padding; 4],
-        }
-    }
-
-    /// Height and width of the result on a map of `size`; `None` where no window fits, or a stride or the kernel is zero.
-    pub fn output_size(&self, size: [usize; 2]) -> Option<[usize; 2]> {
-        let [top, left, bottom, right] = self.padding;
-        let along = |axis: usize, before: usize, after: usize| {
-            let room = size[axis].checked_add(before)?.checked_add(after)?;
-            let steps = room.checked_sub(self.kernel[axis])?;
-            (self.kernel[axis] > 0).then_some(())?;
-            Some(steps.checked_div(self.stride[axis])? + 1)
-        };
-        Some([along(0, top, bottom)?, along(1, left, right)?])
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn output_size_counts_the_windows_that_fit(
-            size in 0usize..12,
-            kernel in 0usize..6,
-            stride in 0usize..4,
-            before in 0usize..4,
-            after in 0usize..4,
-        ) {
-            let window = Window {
-                kernel: [kernel, 1],
-                stride: [stride, 1],
-                padding: [before, 0, after, 0],
-            };
-            let padded = before + size + after;
-            let count = (0..=padded)
-                .filter(|start| stride > 0 && start % stride == 0 && start + kernel <= padded)
-                .count();
-            let expected = (kernel > 0 && count > 0).then_some([count, 1]);
-            prop_assert_eq!(window.output_size([size, 1]), expected);
-        }
-
-        #[test]
-        fn output_size_never_overflows(
-            size: [usize; 2], kernel: [usize; 2], stride: [usize; 2], padding: [usize; 4],
-        ) {
-            Window { kernel, stride, padding }.output_size(size);
-        }
-    }
-
-    #[test]
-    fn activations_are_named_and_bounded() {
-        assert_eq!(Operator::Activation(Activation::Relu6).name(), "relu6");
-        assert_eq!(Activation::Relu6.bounds(), (0.0, 6.0));
-        assert_eq!(Activation::Relu.bounds(), (0.0, f32::INFINITY));
-    }
 
     #[test]
     fn parameters_come_with_the_weights_first() {
@@ -224,7 +195,18 @@ mod tests {
         };
         assert_eq!(linear.weight(), Some(ParameterId(4)));
         assert_eq!(linear.parameters(), [ParameterId(4), ParameterId(2)]);
-        assert_eq!(Operator::Flatten.weight(), None);
-        assert_eq!(Operator::Flatten.parameters(), []);
+        let constant = Operator::Constant {
+            value: ParameterId(3),
+        };
+        assert_eq!(constant.weight(), None);
+        assert_eq!(constant.parameters(), [ParameterId(3)]);
+        assert_eq!(Operator::MatMul.parameters(), []);
+    }
+
+    #[test]
+    fn steps_have_no_gradient() {
+        assert!(!Operator::Binary(BinaryFunction::Greater).has_gradient());
+        assert!(Operator::Binary(BinaryFunction::Multiply).has_gradient());
+        assert!(Operator::Unary(Function::Round).has_gradient());
     }
 }

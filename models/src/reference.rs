@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use crate::network::{Network, Node, Parameter, ParameterId, ValueId};
-use crate::operator::{Operator, Window};
+use crate::operator::Operator;
+use crate::window::Window;
 
 /// Logits `[batch, class]` of images `[batch, channel, height, width]`.
 ///
@@ -95,8 +96,8 @@ fn compute(network: &Network, node: &Node, values: &[Vec<f32>], result: ValueId)
             let normalized = (input.at(c, y, x) - per_channel(mean, c)) / deviation;
             normalized * per_channel(scale, c) + per_channel(shift, c)
         }),
-        Operator::Activation(activation) => {
-            let (lower, upper) = activation.bounds();
+        Operator::Unary(function) => {
+            let (lower, upper) = function.bounds().expect("the other functions follow");
             let clamp = |value: &f32| value.clamp(lower, upper);
             input.values.iter().map(clamp).collect()
         }
@@ -107,12 +108,13 @@ fn compute(network: &Network, node: &Node, values: &[Vec<f32>], result: ValueId)
         Operator::AveragePool(window) => fill(shape, |[c, y, x]| {
             mean(window_values(input, c, window, [y, x]))
         }),
-        Operator::GlobalAveragePool => fill(shape, |[c, ..]| {
+        Operator::Binary(_) => fill(shape, |[c, y, x]| input.at(c, y, x) + inputs[1].at(c, y, x)),
+        Operator::Reduce { .. } => fill(shape, |[c, ..]| {
             let [_, height, width] = input.shape;
             mean(rectangle(0..height, 0..width).map(|[y, x]| input.at(c, y, x)))
         }),
-        Operator::Add => fill(shape, |[c, y, x]| input.at(c, y, x) + inputs[1].at(c, y, x)),
-        Operator::Flatten => input.values.to_vec(),
+        Operator::Reshape { .. } => input.values.to_vec(),
+        _ => panic!("follows"),
     }
 }
 
@@ -222,8 +224,8 @@ fn window_positions(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::function::Function;
     use crate::network::Role;
-    use crate::operator::Activation;
 
     /// Runs one operator on one image. Its parameters are numbered in the order given.
     fn apply(
@@ -234,7 +236,7 @@ mod tests {
     ) -> Vec<f32> {
         let node = Node {
             name: "node".to_owned(),
-            inputs: vec![ValueId::INPUT; operator.arity()],
+            inputs: vec![ValueId::INPUT; operator.arity().unwrap_or(1)],
             operator,
         };
         let parameters = parameters
@@ -397,10 +399,10 @@ mod tests {
     #[test]
     fn activations_clamp() {
         let image = [-1.0, 0.0, 3.0, 7.0];
-        let relu = Operator::Activation(Activation::Relu);
+        let relu = Operator::Unary(Function::RELU);
         let result = apply(relu, [1, 2, 2], Vec::new(), &image);
         assert_eq!(result, [0.0, 0.0, 3.0, 7.0]);
-        let relu6 = Operator::Activation(Activation::Relu6);
+        let relu6 = Operator::Unary(Function::RELU6);
         let result = apply(relu6, [1, 2, 2], Vec::new(), &image);
         assert_eq!(result, [0.0, 0.0, 3.0, 6.0]);
     }

@@ -2,13 +2,15 @@
 //!
 //! Non-goals: symbolic sizes. The batch axis is left out everywhere: every operator treats images one by one.
 
+mod operator;
+
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::network::{Node, Parameter, ParameterId, Role, ValueId};
-use crate::operator::{Operator, Window};
+use crate::network::{Node, Parameter, ParameterId, ValueId};
 
-/// Axes of a value without the batch axis: `[channel, height, width]` or `[feature]`.
+/// Axes of a value without the batch axis, slowest first: `[channel, height, width]` of a map, `[feature]` of a vector, none of a
+/// single number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape(pub Vec<usize>);
 
@@ -18,7 +20,7 @@ impl Shape {
         self.0.iter().product()
     }
 
-    /// `[channel, height, width]`; a vector of features counts as `[feature, 1, 1]`.
+    /// `[channel, height, width]`; anything that is not a map counts as a vector, `[elements, 1, 1]`.
     pub fn as_map(&self) -> [usize; 3] {
         match *self.0.as_slice() {
             [channels, height, width] => [channels, height, width],
@@ -29,8 +31,23 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("scalar");
+        }
         let axes: Vec<String> = self.0.iter().map(usize::to_string).collect();
         f.write_str(&axes.join("×"))
+    }
+}
+
+impl<const RANK: usize> From<[usize; RANK]> for Shape {
+    fn from(axes: [usize; RANK]) -> Self {
+        Self(axes.to_vec())
+    }
+}
+
+impl From<Vec<usize>> for Shape {
+    fn from(axes: Vec<usize>) -> Self {
+        Self(axes)
     }
 }
 
@@ -63,13 +80,16 @@ impl ShapeError {
 /// Most elements one value may have: 2³¹ bytes of f32 is more than any target of this project can hold.
 const MAX_ELEMENTS: usize = 1 << 29;
 
+/// Most axes one value may have.
+const MAX_AXES: usize = 8;
+
 /// Shapes of all values of a graph, the input first.
 pub(crate) fn infer_shapes(
-    input: [usize; 3],
+    input: &Shape,
     nodes: &[Node],
     parameters: &[Parameter],
 ) -> Result<Vec<Shape>, ShapeError> {
-    let mut shapes = vec![Shape(input.to_vec())];
+    let mut shapes = vec![input.clone()];
     check_size(&shapes[0]).map_err(ShapeError::network)?;
     if nodes.is_empty() {
         return Err(ShapeError::network("has no nodes".to_owned()));
@@ -89,12 +109,15 @@ pub(crate) fn node_shape(
     parameters: &[Parameter],
 ) -> Result<Shape, ShapeError> {
     let fail = |problem: String| ShapeError::node(node, problem);
-    if node.inputs.len() != node.operator.arity() {
-        return Err(fail(format!(
-            "takes {} inputs, {} are connected",
-            node.operator.arity(),
-            node.inputs.len()
-        )));
+    let connected = node.inputs.len();
+    match node.operator.arity() {
+        Some(arity) if arity != connected => {
+            return Err(fail(format!(
+                "takes {arity} inputs, {connected} are connected"
+            )));
+        }
+        None if connected == 0 => return Err(fail("has no input".to_owned())),
+        _ => {}
     }
     if let Some(ValueId(late)) = node.inputs.iter().find(|value| value.0 >= shapes.len()) {
         return Err(fail(format!("takes value {late} before it is computed")));
@@ -104,7 +127,7 @@ pub(crate) fn node_shape(
         return Err(fail(format!("uses parameter {id} of {}", parameters.len())));
     }
     let inputs: Vec<&Shape> = node.inputs.iter().map(|value| &shapes[value.0]).collect();
-    let shape = output_shape(&node.operator, &inputs, parameters).map_err(fail)?;
+    let shape = operator::shape(&node.operator, &inputs, parameters).map_err(fail)?;
     check_size(&shape).map_err(fail)?;
     Ok(shape)
 }
@@ -138,6 +161,9 @@ fn check_names_and_uses(nodes: &[Node], parameters: &[Parameter]) -> Result<(), 
 }
 
 fn check_size(shape: &Shape) -> Result<(), String> {
+    if shape.0.len() > MAX_AXES {
+        return Err(format!("shape {shape} has more than {MAX_AXES} axes"));
+    }
     let elements = shape
         .0
         .iter()
@@ -149,140 +175,6 @@ fn check_size(shape: &Shape) -> Result<(), String> {
             "shape {shape} has more than {MAX_ELEMENTS} elements"
         )),
     }
-}
-
-fn output_shape(
-    operator: &Operator,
-    inputs: &[&Shape],
-    parameters: &[Parameter],
-) -> Result<Shape, String> {
-    let expect = |id: ParameterId, role: Role, wanted: &[usize]| {
-        let parameter = &parameters[id.0];
-        if parameter.role() != role {
-            return Err(format!(
-                "parameter \"{}\" has the role {:?}, {role:?} is needed",
-                parameter.name(),
-                parameter.role()
-            ));
-        }
-        if parameter.shape() != wanted {
-            return Err(format!(
-                "parameter \"{}\" has shape {:?}, {wanted:?} is needed",
-                parameter.name(),
-                parameter.shape()
-            ));
-        }
-        Ok(())
-    };
-    let input = inputs[0];
-    match operator {
-        Operator::Normalize { mean, deviation } => {
-            let [channels, ..] = map(input)?;
-            if mean.len() != channels || deviation.len() != channels {
-                return Err(format!(
-                    "{} means and {} deviations for {channels} channels",
-                    mean.len(),
-                    deviation.len()
-                ));
-            }
-            if deviation.iter().any(|d| !d.is_finite() || *d <= 0.0) {
-                return Err("deviations must be finite and above zero".to_owned());
-            }
-            if mean.iter().any(|m| !m.is_finite()) {
-                return Err("means must be finite".to_owned());
-            }
-            Ok(input.clone())
-        }
-        Operator::Convolution {
-            weight,
-            bias,
-            window,
-            groups,
-        } => {
-            let [channels, height, width] = map(input)?;
-            let &[outputs, _, _, _] = parameters[weight.0].shape() else {
-                return Err("weights need four axes".to_owned());
-            };
-            if *groups == 0 || channels % groups != 0 || outputs % groups != 0 {
-                return Err(format!(
-                    "{groups} groups do not divide {channels} input and {outputs} output channels"
-                ));
-            }
-            let [kernel_height, kernel_width] = window.kernel;
-            let wanted = [outputs, channels / groups, kernel_height, kernel_width];
-            expect(*weight, Role::Weight, &wanted)?;
-            bias.map_or(Ok(()), |bias| expect(bias, Role::Bias, &[outputs]))?;
-            windowed(outputs, [height, width], window)
-        }
-        Operator::Linear { weight, bias } => {
-            let &[features] = input.0.as_slice() else {
-                return Err(format!("takes a vector, not {input}: flatten it first"));
-            };
-            let &[outputs, _] = parameters[weight.0].shape() else {
-                return Err("weights need two axes".to_owned());
-            };
-            expect(*weight, Role::Weight, &[outputs, features])?;
-            bias.map_or(Ok(()), |bias| expect(bias, Role::Bias, &[outputs]))?;
-            Ok(Shape(vec![outputs]))
-        }
-        Operator::BatchNorm {
-            scale,
-            shift,
-            mean,
-            variance,
-            epsilon,
-        } => {
-            let channels = input.0[0];
-            expect(*scale, Role::Scale, &[channels])?;
-            expect(*shift, Role::Shift, &[channels])?;
-            expect(*mean, Role::RunningMean, &[channels])?;
-            expect(*variance, Role::RunningVariance, &[channels])?;
-            if !epsilon.is_finite() || *epsilon <= 0.0 {
-                return Err(format!("epsilon {epsilon} is not above zero"));
-            }
-            Ok(input.clone())
-        }
-        Operator::Activation(_) => Ok(input.clone()),
-        Operator::MaxPool(window) | Operator::AveragePool(window) => {
-            let [channels, height, width] = map(input)?;
-            let [top, left, bottom, right] = window.padding;
-            let [kernel_height, kernel_width] = window.kernel;
-            if top.max(bottom) >= kernel_height || left.max(right) >= kernel_width {
-                return Err(
-                    "a window would lie outside the map: padding reaches the kernel".to_owned(),
-                );
-            }
-            windowed(channels, [height, width], window)
-        }
-        Operator::GlobalAveragePool => {
-            let [channels, ..] = map(input)?;
-            Ok(Shape(vec![channels, 1, 1]))
-        }
-        Operator::Add if inputs[0] == inputs[1] => Ok(input.clone()),
-        Operator::Add => Err(format!("adds {} and {}", inputs[0], inputs[1])),
-        Operator::Flatten => Ok(Shape(vec![input.elements()])),
-    }
-}
-
-fn map(shape: &Shape) -> Result<[usize; 3], String> {
-    <[usize; 3]>::try_from(shape.0.as_slice())
-        .map_err(|_| format!("takes [channel, height, width], not {shape}"))
-}
-
-fn windowed(channels: usize, size: [usize; 2], window: &Window) -> Result<Shape, String> {
-    let [height, width] = window.output_size(size).ok_or_else(|| {
-        format!(
-            "no {}×{} window with strides {}×{} and padding {:?} fits a {}×{} map",
-            window.kernel[0],
-            window.kernel[1],
-            window.stride[0],
-            window.stride[1],
-            window.padding,
-            size[0],
-            size[1]
-        )
-    })?;
-    Ok(Shape(vec![channels, height, width]))
 }
 
 #[cfg(test)]

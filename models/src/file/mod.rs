@@ -20,7 +20,7 @@ use crate::network::{Network, Node, Role};
 use crate::shape::ShapeError;
 
 /// Version of the JSON description that is written and read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Where the description stands among safetensors' metadata.
 const KEY: &str = "sinew.network";
 
@@ -95,7 +95,7 @@ impl FileError {
 struct Description {
     version: u32,
     name: String,
-    input_shape: [usize; 3],
+    input_shape: Vec<usize>,
     labels: Vec<String>,
     nodes: Vec<Node>,
     parameters: Vec<ParameterRecord>,

@@ -7,15 +7,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::builder::NetworkBuilder;
+use crate::function::Function;
 use crate::network::ValueId;
-use crate::operator::{Activation, Window};
+use crate::window::Window;
 
 /// 1×4×4 → convolution 2 with a mask, batch norm, ReLU6 → linear 2; a momentum and a run's state beside it.
 fn archive() -> Archive {
     let mut builder = NetworkBuilder::new("small", [1, 4, 4], 5);
     let x = builder.normalize("normalize", ValueId::INPUT, &[0.1307], &[0.3081]);
     let x = builder.convolution_batch_norm("conv", x, 2, Window::square(3, 2, 1), 1);
-    let x = builder.activation("relu6", x, Activation::Relu6);
+    let x = builder.activation("relu6", x, Function::RELU6);
     let x = builder.flatten("flatten", x);
     builder.linear("classifier", x, 2);
     let labels = vec!["cat".to_owned(), "\"dog\"\n".to_owned()];

@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, View};
 use super::{
     Archive, Description, FileError, KEY, ParameterRecord, Tensor, VERSION, check_values, mask_name,
 };
-use crate::network::Parameter;
+use crate::network::{Parameter, ValueId};
 
 impl Archive {
     /// The file's bytes: the same for equal archives.
@@ -60,7 +60,7 @@ impl Archive {
         Description {
             version: VERSION,
             name: network.name().to_owned(),
-            input_shape: network.input_shape(),
+            input_shape: network.shape(ValueId::INPUT).0.clone(),
             labels: network.labels().to_vec(),
             nodes: network.nodes().to_vec(),
             parameters: network.parameters().iter().map(record).collect(),

@@ -1,16 +1,19 @@
 //! Every operator's shape, and every way in which a graph can be wrong.
 
 use super::*;
-use crate::operator::Activation;
+use crate::function::{BinaryFunction, Function, Reduction};
+use crate::network::Role;
+use crate::operator::Operator;
+use crate::window::Window;
 
 const INPUT: [usize; 3] = [2, 6, 6];
-const RELU: Operator = Operator::Activation(Activation::Relu);
+const RELU: Operator = Operator::Unary(Function::RELU);
 
 /// Nodes that take the value before them.
 fn chain(operators: Vec<Operator>) -> Vec<Node> {
     let node = |(index, operator): (usize, Operator)| Node {
         name: format!("n{index}"),
-        inputs: vec![ValueId(index); operator.arity()],
+        inputs: vec![ValueId(index); operator.arity().unwrap_or(1)],
         operator,
     };
     operators.into_iter().enumerate().map(node).collect()

@@ -5,9 +5,10 @@
 
 use super::ZooOptions;
 use crate::builder::NetworkBuilder;
+use crate::function::Function;
 use crate::network::{Network, ValueId};
-use crate::operator::{Activation, Window};
 use crate::shape::ShapeError;
+use crate::window::Window;
 
 /// Output channels of the first convolution at width 1.
 const STEM: usize = 32;
@@ -28,7 +29,7 @@ pub(super) fn build(options: &ZooOptions) -> Result<Network, ShapeError> {
     let (mut builder, mut x) = options.start("mobilenetv2");
     let channels = options.channels(STEM);
     x = builder.convolution_batch_norm("stem", x, channels, Window::square(3, 1, 1), 1);
-    x = builder.activation("stem.relu6", x, Activation::Relu6);
+    x = builder.activation("stem.relu6", x, Function::RELU6);
     for (stage, (expansion, channels, blocks, stride)) in STAGES.into_iter().enumerate() {
         for block in 0..blocks {
             let block = Block {
@@ -42,7 +43,7 @@ pub(super) fn build(options: &ZooOptions) -> Result<Network, ShapeError> {
     }
     let channels = options.channels(HEAD).max(HEAD);
     x = builder.convolution_batch_norm("head", x, channels, Window::square(1, 1, 0), 1);
-    x = builder.activation("head.relu6", x, Activation::Relu6);
+    x = builder.activation("head.relu6", x, Function::RELU6);
     x = builder.global_average_pool("pool", x);
     x = builder.flatten("flatten", x);
     builder.linear("classifier", x, options.labels.len());
@@ -67,11 +68,11 @@ impl Block {
         let mut x = input;
         if self.expansion > 1 {
             x = builder.convolution_batch_norm(&part("expand"), x, expanded, pointwise, 1);
-            x = builder.activation(&part("expand.relu6"), x, Activation::Relu6);
+            x = builder.activation(&part("expand.relu6"), x, Function::RELU6);
         }
         let window = Window::square(3, self.stride, 1);
         x = builder.convolution_batch_norm(&part("depthwise"), x, expanded, window, expanded);
-        x = builder.activation(&part("depthwise.relu6"), x, Activation::Relu6);
+        x = builder.activation(&part("depthwise.relu6"), x, Function::RELU6);
         x = builder.convolution_batch_norm(&part("project"), x, self.channels, pointwise, 1);
         if builder.shape(input) == builder.shape(x) {
             x = builder.add(&part("add"), input, x);
@@ -120,7 +121,10 @@ mod tests {
             let operators = network.nodes().iter().map(|node| &node.operator);
             operators.filter(|operator| wanted(operator)).count()
         };
-        assert_eq!(count(|operator| *operator == Operator::Add), 10);
+        assert_eq!(
+            count(|operator| *operator == Operator::Binary(BinaryFunction::Add)),
+            10
+        );
         let depthwise = |operator: &Operator| matches!(operator, Operator::Convolution { groups, .. } if *groups > 1);
         assert_eq!(count(depthwise), 17);
     }

@@ -5,9 +5,10 @@
 
 use super::ZooOptions;
 use crate::builder::NetworkBuilder;
+use crate::function::Function;
 use crate::network::{Network, ValueId};
-use crate::operator::{Activation, Window};
 use crate::shape::ShapeError;
+use crate::window::Window;
 
 /// Stages of `blocks` basic blocks each, with `stages` output channels at width 1. Every stage but the first halves the map.
 pub(super) fn build(
@@ -19,7 +20,7 @@ pub(super) fn build(
     let (mut builder, mut x) = options.start(name);
     let channels = options.channels(stages[0]);
     x = builder.convolution_batch_norm("stem", x, channels, Window::square(3, 1, 1), 1);
-    x = builder.activation("stem.relu", x, Activation::Relu);
+    x = builder.activation("stem.relu", x, Function::RELU);
     for (stage, channels) in stages.iter().enumerate() {
         for block in 0..blocks {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
@@ -44,7 +45,7 @@ fn basic_block(
     let part = |part: &str| format!("{name}.{part}");
     let window = Window::square(3, stride, 1);
     let x = builder.convolution_batch_norm(&part("conv1"), input, channels, window, 1);
-    let x = builder.activation(&part("relu1"), x, Activation::Relu);
+    let x = builder.activation(&part("relu1"), x, Function::RELU);
     let window = Window::square(3, 1, 1);
     let x = builder.convolution_batch_norm(&part("conv2"), x, channels, window, 1);
     let shortcut = if builder.shape(input) == builder.shape(x) {
@@ -54,5 +55,5 @@ fn basic_block(
         builder.convolution_batch_norm(&part("shortcut"), input, channels, window, 1)
     };
     let x = builder.add(&part("add"), x, shortcut);
-    builder.activation(&part("relu2"), x, Activation::Relu)
+    builder.activation(&part("relu2"), x, Function::RELU)
 }

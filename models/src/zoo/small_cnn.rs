@@ -3,9 +3,10 @@
 //! Small enough to train adversarially in minutes on two cores. Strides take the place of pooling. Works on every size.
 
 use super::ZooOptions;
+use crate::function::Function;
 use crate::network::Network;
-use crate::operator::{Activation, Window};
 use crate::shape::ShapeError;
+use crate::window::Window;
 
 /// Output channels at width 1 and stride of each convolution.
 const CONVOLUTIONS: [(usize, usize); 3] = [(32, 1), (64, 2), (64, 2)];
@@ -18,11 +19,11 @@ pub(super) fn build(options: &ZooOptions) -> Result<Network, ShapeError> {
         let name = format!("conv{index}");
         let window = Window::square(3, stride, 1);
         x = builder.convolution_batch_norm(&name, x, options.channels(channels), window, 1);
-        x = builder.activation(&format!("{name}.relu"), x, Activation::Relu);
+        x = builder.activation(&format!("{name}.relu"), x, Function::RELU);
     }
     x = builder.flatten("flatten", x);
     x = builder.linear("hidden", x, options.channels(HIDDEN));
-    x = builder.activation("hidden.relu", x, Activation::Relu);
+    x = builder.activation("hidden.relu", x, Function::RELU);
     builder.linear("classifier", x, options.labels.len());
     builder.finish(options.labels.clone())
 }

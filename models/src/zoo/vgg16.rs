@@ -5,9 +5,10 @@
 
 use super::ZooOptions;
 use crate::builder::NetworkBuilder;
+use crate::function::Function;
 use crate::network::{Network, ValueId};
-use crate::operator::{Activation, Window};
 use crate::shape::ShapeError;
+use crate::window::Window;
 
 /// Output channels at width 1 and number of convolutions of each stage.
 const STAGES: [(usize, usize); 5] = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)];
@@ -19,7 +20,7 @@ pub(super) fn build(options: &ZooOptions) -> Result<Network, ShapeError> {
             let name = format!("stage{stage}.conv{index}");
             let window = Window::square(3, 1, 1);
             x = builder.convolution_batch_norm(&name, x, options.channels(channels), window, 1);
-            x = builder.activation(&format!("{name}.relu"), x, Activation::Relu);
+            x = builder.activation(&format!("{name}.relu"), x, Function::RELU);
         }
         x = halve(&mut builder, &format!("stage{stage}.pool"), x);
     }
