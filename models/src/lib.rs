@@ -31,6 +31,7 @@ pub mod network;
 pub mod operator;
 pub mod reference;
 pub mod shape;
+pub mod transposition;
 pub mod window;
 pub mod zoo;
 
@@ -40,5 +41,6 @@ pub use function::{BinaryFunction, Function, Reduction};
 pub use network::{Network, Node, Parameter, ParameterId, Role, ValueId};
 pub use operator::Operator;
 pub use shape::{Shape, ShapeError};
+pub use transposition::{Swap, swaps};
 pub use window::Window;
 pub use zoo::{ZooError, ZooOptions};

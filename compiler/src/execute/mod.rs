@@ -4,7 +4,10 @@
 //! at run time. Non-goals: what the gradients are used for (`attack`, `train`, `prune`).
 
 mod device;
+mod elementwise;
 mod forward;
+mod operator;
+mod rearrange;
 
 pub use device::{DeviceChoice, DeviceError};
 pub(crate) use forward::{Normalization, Observer, forward};
