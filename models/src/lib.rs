@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod builder;
+mod ends;
 pub mod file;
 pub mod function;
 pub mod network;

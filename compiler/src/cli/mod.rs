@@ -5,9 +5,13 @@ mod bench;
 mod compile;
 mod data;
 mod demo;
+mod export;
 mod failure;
+mod import;
 mod inspect;
+mod labels;
 mod model_file;
+mod pack;
 mod run;
 mod table;
 mod terminal;
@@ -40,6 +44,9 @@ enum Command {
     Run(run::Run),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
+    Import(import::Import),
+    Export(export::Export),
+    Pack(pack::Pack),
     Data(data::Data),
 }
 
@@ -94,6 +101,9 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Pack(command) => command.run(),
         Command::Data(command) => command.run(),
     };
     match result {

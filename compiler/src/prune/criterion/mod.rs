@@ -5,6 +5,8 @@ mod anomaly_weight;
 mod magnitude;
 mod random;
 
+pub(super) use magnitude::scores as magnitude;
+
 use serde::{Deserialize, Serialize};
 use sinew_models::Network;
 
