@@ -53,7 +53,7 @@ pub fn zoo_network(name: &str, input_shape: [usize; 3], width: f64, sparsity: f6
                 }
                 parameter.set_mask(mask);
             }
-            Role::Weight => {}
+            Role::Weight | Role::Constant => {}
             Role::Bias | Role::Shift | Role::RunningMean => {
                 parameter.set_values(numbers(&mut random, count, -0.5..0.5));
             }
