@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::attack::{Attack, Fgsm, Pgd};
+use crate::foreign::{self, InputSettings};
 use crate::prune::{Criterion, Measure};
 use crate::train::TrainSettings;
 
@@ -27,10 +28,13 @@ pub struct Recipe {
     pub train_images: Option<usize>,
     /// Fraction of the training images that is held out to choose by.
     pub validation_fraction: f64,
-    /// Name of a network of the zoo.
+    /// Name of a network of the zoo, or an .onnx file.
     pub network: String,
-    /// Multiplies the network's channels.
+    /// Multiplies the channels of a network of the zoo.
+    #[serde(default = "unchanged_width")]
     pub width: f64,
+    /// What the network in an .onnx file expects of its input; pixels in [0, 1] if absent.
+    pub input: Option<InputSettings>,
     /// Radius of the L∞ ball in units of [0, 1] pixels.
     pub epsilon: f32,
     /// Training of the dense network.
@@ -41,6 +45,10 @@ pub struct Recipe {
     pub fine_tune: TrainSettings,
     /// What is measured on test images.
     pub evaluate: EvaluateSettings,
+}
+
+fn unchanged_width() -> f64 {
+    1.0
 }
 
 /// How the dense network is pruned.
@@ -187,6 +195,12 @@ impl Recipe {
                 "validation_fraction: {} is not between 0 and 1",
                 r.validation_fraction
             )),
+            r if foreign::is_file(&r.network) && r.width != unchanged_width() => {
+                Some("width: only networks of the zoo can be made wider or narrower".to_owned())
+            }
+            r if !foreign::is_file(&r.network) && r.input.is_some() => {
+                Some("input: networks of the zoo normalise their input themselves".to_owned())
+            }
             r if r.train_images == Some(0) => Some("train_images: must be at least 1".to_owned()),
             _ if !(0.0..1.0).contains(&prune.sparsity) => Some(format!(
                 "prune.sparsity: {} is not in [0, 1): it is the fraction of weights to remove",

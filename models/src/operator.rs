@@ -181,6 +181,24 @@ impl Operator {
             _ => Vec::new(),
         }
     }
+
+    /// The same parameters, to be renumbered.
+    pub fn parameters_mut(&mut self) -> Vec<&mut ParameterId> {
+        match self {
+            Self::Constant { value } => vec![value],
+            Self::Convolution { weight, bias, .. } | Self::Linear { weight, bias } => {
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Self::BatchNorm {
+                scale,
+                shift,
+                mean,
+                variance,
+                ..
+            } => vec![scale, shift, mean, variance],
+            _ => Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +219,22 @@ mod tests {
         assert_eq!(constant.weight(), None);
         assert_eq!(constant.parameters(), [ParameterId(3)]);
         assert_eq!(Operator::MatMul.parameters(), []);
+    }
+
+    #[test]
+    fn parameters_are_renumbered_in_place() {
+        let [scale, shift, mean, variance] = [0, 1, 2, 3].map(ParameterId);
+        let mut norm = Operator::BatchNorm {
+            scale,
+            shift,
+            mean,
+            variance,
+            epsilon: 1e-5,
+        };
+        for id in norm.parameters_mut() {
+            id.0 += 4;
+        }
+        assert_eq!(norm.parameters(), [4, 5, 6, 7].map(ParameterId));
     }
 
     #[test]

@@ -53,9 +53,8 @@ impl Export {
             sparse_initializers: self.sparse_initializers,
             metadata,
         };
-        let exported = onnx::export(&network, &options).map_err(|error| {
-            Failure::input(format!("export {}: {error}", self.file.display()))
-        })?;
+        let exported = onnx::export(&network, &options)
+            .map_err(|error| Failure::input(format!("export {}: {error}", self.file.display())))?;
         atomic_file::write(&self.output, &exported)?;
         let report = Report {
             output: self.output,
@@ -76,9 +75,8 @@ impl Export {
 
 /// An evaluation's figures under the names that an exported file gives them: with all that a figure needs to mean something.
 fn read_evaluation(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
-    let fail = |problem: String| {
-        Failure::input(format!("read evaluation {}: {problem}", path.display()))
-    };
+    let fail =
+        |problem: String| Failure::input(format!("read evaluation {}: {problem}", path.display()));
     let text = fs::read(path).map_err(|error| fail(error.to_string()))?;
     let evaluation: Evaluation =
         serde_json::from_slice(&text).map_err(|error| fail(error.to_string()))?;

@@ -141,6 +141,7 @@ impl From<CompileError> for Failure {
             | CompileError::State { .. }
             | CompileError::Data(_)
             | CompileError::Zoo(_)
+            | CompileError::Foreign(_)
             | CompileError::Train(TrainError::Diverged { .. } | TrainError::Checkpoint { .. })
             | CompileError::Ranking(_)
             | CompileError::Pack(_) => Kind::Input,

@@ -29,7 +29,12 @@ pub(super) struct Import {
     #[arg(long)]
     logits: Option<String>,
     /// Mean of each channel that the model expects to be subtracted from pixels in [0, 1]: becomes part of the network
-    #[arg(long, value_delimiter = ',', requires = "deviation", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        requires = "deviation",
+        allow_negative_numbers = true
+    )]
     mean: Vec<f32>,
     /// Standard deviation of each channel that the model expects to be divided by
     #[arg(long, value_delimiter = ',', requires = "mean")]
@@ -66,17 +71,15 @@ struct Line {
 
 impl Import {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let fail = |problem: String| {
-            Failure::input(format!("import {}: {problem}", self.file.display()))
-        };
+        let fail =
+            |problem: String| Failure::input(format!("import {}: {problem}", self.file.display()));
         let axes = self.input_shape.iter().map(|axis| *axis as usize);
         let options = ImportOptions {
             input_shape: (!self.input_shape.is_empty()).then(|| axes.collect()),
             output: self.logits.clone(),
             ..ImportOptions::default()
         };
-        let import =
-            onnx::import(&self.file, &options).map_err(|error| fail(error.to_string()))?;
+        let import = onnx::import(&self.file, &options).map_err(|error| fail(error.to_string()))?;
         let mut network = import.network;
         if !self.mean.is_empty() {
             network = network

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use sinew_models::Network;
 use sinew_models::file::Archive;
 use sinew_models::onnx::{self, ImportOptions};
-use sinew_models::Network;
 use sinew_runtime::format::MAGIC;
 
 use super::failure::Failure;
@@ -25,7 +25,10 @@ impl ModelFile {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let fail =
             |problem: String| Failure::input(format!("read model {}: {problem}", path.display()));
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")) {
+        if path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("onnx"))
+        {
             let import = onnx::import(path, &ImportOptions::default())
                 .map_err(|error| fail(error.to_string()))?;
             return Ok(Self::Network(Box::new(import.network)));

@@ -29,7 +29,7 @@ pub(super) fn fold_batch_norm(network: &Network) -> Network {
     }
     Network::new(
         network.name().to_owned(),
-        network.input_shape(),
+        network.shape(ValueId::INPUT).clone(),
         network.labels().to_vec(),
         rebuilt.nodes,
         rebuilt.parameters,
@@ -91,48 +91,11 @@ struct Rebuilt {
 impl Rebuilt {
     /// Adds a copy of `node` with its parameters renumbered.
     fn push(&mut self, network: &Network, node: &Node, inputs: Vec<ValueId>) -> ValueId {
-        let mut keep = |id: &ParameterId| {
+        let mut operator = node.operator.clone();
+        for id in operator.parameters_mut() {
             self.parameters.push(network.parameter(*id).clone());
-            ParameterId(self.parameters.len() - 1)
-        };
-        let operator = match &node.operator {
-            Operator::Convolution {
-                weight,
-                bias,
-                window,
-                groups,
-            } => Operator::Convolution {
-                weight: keep(weight),
-                bias: bias.as_ref().map(&mut keep),
-                window: *window,
-                groups: *groups,
-            },
-            Operator::Linear { weight, bias } => Operator::Linear {
-                weight: keep(weight),
-                bias: bias.as_ref().map(&mut keep),
-            },
-            Operator::BatchNorm {
-                scale,
-                shift,
-                mean,
-                variance,
-                epsilon,
-            } => Operator::BatchNorm {
-                scale: keep(scale),
-                shift: keep(shift),
-                mean: keep(mean),
-                variance: keep(variance),
-                epsilon: *epsilon,
-            },
-            // Named one by one: an operator with parameters must not come here with its old numbers.
-            Operator::Normalize { .. }
-            | Operator::Activation(_)
-            | Operator::MaxPool(_)
-            | Operator::AveragePool(_)
-            | Operator::GlobalAveragePool
-            | Operator::Add
-            | Operator::Flatten => node.operator.clone(),
-        };
+            *id = ParameterId(self.parameters.len() - 1);
+        }
         self.nodes.push(Node {
             name: node.name.clone(),
             operator,

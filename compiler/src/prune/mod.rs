@@ -49,7 +49,12 @@ const USUAL_FLOOR: f64 = 0.02;
 /// If the sparsity is out of range.
 pub fn prune_by_magnitude(network: &mut Network, sparsity: f64) -> Result<(), RankingError> {
     let scores = criterion::magnitude(network);
-    mask(network, &scores, sparsity, USUAL_FLOOR.min(0.5 * (1.0 - sparsity)))
+    mask(
+        network,
+        &scores,
+        sparsity,
+        USUAL_FLOOR.min(0.5 * (1.0 - sparsity)),
+    )
 }
 
 fn mask(
