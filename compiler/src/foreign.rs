@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use sinew_models::onnx::{self, ImportOptions, OnnxError};
 use sinew_models::{Archive, FileError, Network, Shape, ShapeError, ValueId};
-use sha2::{Digest, Sha256};
 
 /// What a foreign network expects of its input, where pixels in [0, 1] are not it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -29,6 +29,7 @@ mod ends;
 pub mod file;
 pub mod function;
 pub mod network;
+pub mod onnx;
 pub mod operator;
 pub mod reference;
 pub mod shape;

@@ -42,9 +42,16 @@ fn foldable(network: &Network, node: &Node) -> Option<usize> {
     let Operator::BatchNorm { .. } = node.operator else {
         return None;
     };
-    let layer = node.inputs[0].node()?;
-    let alone = network.consumers(node.inputs[0]).count() == 1;
-    (alone && network.nodes()[layer].operator.weight().is_some()).then_some(layer)
+    let value = node.inputs[0];
+    let layer = value.node()?;
+    let alone = network.consumers(value).count() == 1;
+    // The channels of the batch norm must be the layer's units.
+    let same_units = match network.nodes()[layer].operator {
+        Operator::Convolution { .. } => true,
+        Operator::Linear { .. } => network.shape(value).0.len() == 1,
+        _ => false,
+    };
+    (alone && same_units).then_some(layer)
 }
 
 /// Batch norm as `factor·x + shift`, per channel.

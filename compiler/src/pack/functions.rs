@@ -140,7 +140,10 @@ mod tests {
             assert_eq!(binary_to_runtime(binary_to_network(function)), function);
         }
         for reduction in format::Reduction::ALL {
-            assert_eq!(reduction_to_runtime(reduction_to_network(reduction)), reduction);
+            assert_eq!(
+                reduction_to_runtime(reduction_to_network(reduction)),
+                reduction
+            );
         }
     }
 }

@@ -65,10 +65,10 @@ fn engines_agree_on_every_operator() {
     }
     let wrong: Vec<&String> = refused
         .iter()
-        .filter(|refusal| !refusal.contains("the runtime has no"))
+        .filter(|refusal| !refusal.ends_with("the runtime has no \"where\""))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(packed > 3 * refused.len(), "{packed} packed: {refused:#?}");
+    assert!(packed > refused.len(), "{packed} packed, {} refused", refused.len());
 }
 
 /// Cross-entropy of the reference's logits, in f64.
@@ -88,10 +88,10 @@ fn is_smooth(network: &Network) -> bool {
     })
 }
 
-/// Central differences with two steps: where they disagree a kink lies between, and nothing can be said.
+/// Central differences with two steps, and one to each side: where they disagree a kink lies between, and nothing can be said.
 #[test]
 fn burn_differentiates_every_operator() {
-    const STEP: f32 = 1.0 / 128.0;
+    const STEP: f32 = 1.0 / 512.0;
     let device = DeviceChoice::Cpu.open().unwrap();
     let (mut compared, mut skipped) = (0, 0);
     for (name, network) in networks().filter(|(_, network)| is_smooth(network)) {
@@ -100,25 +100,27 @@ fn burn_differentiates_every_operator() {
         let executor = Executor::new(&network, &device);
         let gradient = executor.gradient(image, &[0]).unwrap().pixels;
         assert!(gradient.iter().all(|g| g.is_finite()), "{name}");
-        let difference = |pixel: usize, step: f32| {
+        let slope = |pixel: usize, [from, to]: [f32; 2]| {
             let at = |shift: f32| {
                 let mut moved = image.to_vec();
                 moved[pixel] += shift;
                 (loss(&network, &moved, 0), f64::from(moved[pixel]))
             };
-            let ((above, high), (below, low)) = (at(step), at(-step));
+            let ((above, high), (below, low)) = (at(to), at(from));
             (above - below) / (high - low)
         };
         let scale = f64::from(largest(&gradient)).max(1e-2);
         for (pixel, found) in gradient.iter().enumerate().take(40) {
-            let [coarse, fine] = [STEP, STEP / 2.0].map(|step| difference(pixel, step));
-            if (coarse - fine).abs() > 2e-3 * scale {
+            let [coarse, fine] = [STEP, STEP / 2.0].map(|step| slope(pixel, [-step, step]));
+            let [left, right] = [[-STEP, 0.0], [0.0, STEP]].map(|ends| slope(pixel, ends));
+            if (coarse - fine).abs() > 2e-3 * scale || (left - right).abs() > 1.5e-2 * scale {
                 skipped += 1;
                 continue;
             }
             compared += 1;
             let error = (fine - f64::from(*found)).abs() / scale;
-            assert!(error < 1e-2, "{name}, pixel {pixel}: {found} is not {fine}");
+            let at = image[pixel];
+            assert!(error < 1e-2, "{name}, pixel {pixel} at {at}: {found} is not {fine}, {left} and {right}");
         }
     }
     assert!(compared > 10 * skipped, "{compared} compared, {skipped} skipped");

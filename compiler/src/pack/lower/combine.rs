@@ -21,7 +21,9 @@ impl Lowering<'_> {
         right: Operand<'_>,
         result: &[usize],
     ) -> Result<usize, PackError> {
-        let is_full = |operand: Operand<'_>| operand.1.iter().product::<usize>() == result.iter().product();
+        let is_full = |operand: Operand<'_>| {
+            operand.1.iter().product::<usize>() == result.iter().product::<usize>()
+        };
         let (whole, part, reversed) = match (is_full(left), is_full(right)) {
             (true, _) => (left.0, right, false),
             (false, true) => (right.0, left, true),

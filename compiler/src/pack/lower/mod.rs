@@ -195,12 +195,7 @@ impl Lowering<'_> {
     }
 
     /// A clamp goes into the step before it, if nothing else sees that step's result.
-    fn unary(
-        &mut self,
-        node: &Node,
-        function: Function,
-        input: usize,
-    ) -> Result<usize, PackError> {
+    fn unary(&mut self, node: &Node, function: Function, input: usize) -> Result<usize, PackError> {
         let record = self.shapes[input];
         if let Some(function) = functions::to_runtime(function) {
             let bounds = Bounds::NONE;
@@ -210,7 +205,9 @@ impl Lowering<'_> {
         let (low, high) = function.bounds().expect("what is no function is a clamp");
         let wanted = Bounds { low, high };
         let alone = self.readers[node.inputs[0].0] == 1;
-        let before = input.checked_sub(1).map(|step| &mut self.steps[step].operator);
+        let before = input
+            .checked_sub(1)
+            .map(|step| &mut self.steps[step].operator);
         if alone
             && let Some(bounds) = before.and_then(bounds_of)
             && *bounds == Bounds::NONE
@@ -239,7 +236,11 @@ impl Lowering<'_> {
         };
         let own = self.shapes[input];
         let fits = own.channels == map.channels && own.elements() == map.elements();
-        let input = if fits { input } else { self.reshaped(node, input, map)? };
+        let input = if fits {
+            input
+        } else {
+            self.reshaped(node, input, map)?
+        };
         let operator = format::Operator::Affine {
             bounds: Bounds::NONE,
         };
@@ -256,8 +257,8 @@ impl Lowering<'_> {
         weights: Weights,
     ) -> Result<usize, PackError> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| self.shapes[*input]).collect();
-        let demand = Demand::of(&operator, &shapes, shape)
-            .map_err(|kind| refuse(node, kind.to_string()))?;
+        let demand =
+            Demand::of(&operator, &shapes, shape).map_err(|kind| refuse(node, kind.to_string()))?;
         self.steps.push(Step {
             name: node.name.clone(),
             operator,

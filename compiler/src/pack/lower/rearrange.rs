@@ -26,7 +26,13 @@ impl Lowering<'_> {
         let mut result = shape.to_vec();
         result[axis] = indices.len();
         let weights = Weights::indices(indices);
-        self.push(node, operator, &[input], self.record(node, &result)?, weights)
+        self.push(
+            node,
+            operator,
+            &[input],
+            self.record(node, &result)?,
+            weights,
+        )
     }
 
     /// The value of shape `own` in tensor `input` repeated until it has the shape `wanted`.

@@ -42,11 +42,7 @@ impl Weights {
     }
 
     /// Bias and weights of a convolution or linear layer, sparse if fewer than the fraction `sparse_below` of the weights are not zero.
-    pub(super) fn matrix(
-        weight: &Parameter,
-        bias: Option<&Parameter>,
-        sparse_below: f64,
-    ) -> Self {
+    pub(super) fn matrix(weight: &Parameter, bias: Option<&Parameter>, sparse_below: f64) -> Self {
         let rows = weight.shape()[0];
         let columns = weight.values().len() / rows;
         let bias = match bias {

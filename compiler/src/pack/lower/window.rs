@@ -26,12 +26,15 @@ impl Lowering<'_> {
                     .chain((0..length).map(Some))
                     .chain(std::iter::repeat_n(None, after));
                 let indices: Vec<Option<usize>> = padded.collect();
-                tensor = self.gather(node, tensor, &self.map_of(tensor), axis + 1, &indices, 0.0)?;
+                tensor =
+                    self.gather(node, tensor, &self.map_of(tensor), axis + 1, &indices, 0.0)?;
                 window.padding[axis] = 0;
                 window.padding[axis + 2] = 0;
             }
         }
-        let pair = |[down, right]: [usize; 2]| Ok([narrow(node, down)?, narrow(node, right)?]);
+        let pair = |[down, right]: [usize; 2]| -> Result<[u16; 2], PackError> {
+            Ok([narrow(node, down)?, narrow(node, right)?])
+        };
         let mut padding = [0; 4];
         for (narrowed, padding) in padding.iter_mut().zip(window.padding) {
             *narrowed = narrow(node, padding)?;

@@ -43,7 +43,11 @@ pub fn unpack(file: &[u8]) -> Result<Network, PackError> {
         // Names must be unique, which a foreign manifest does not promise, nor does a node that became several steps.
         let known = manifest.layers.get(index).map(|layer| layer.name.clone());
         let name = known.unwrap_or_else(|| format!("step {index}"));
-        let inputs: Vec<_> = record.inputs().iter().map(|t| tensor(*t as usize)).collect();
+        let inputs: Vec<_> = record
+            .inputs()
+            .iter()
+            .map(|t| tensor(*t as usize))
+            .collect();
         twin.step(&name, &record, &inputs, tensor(index + 1), blob);
     }
     let classes = model.output_len();

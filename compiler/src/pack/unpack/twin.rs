@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use sinew_models::{
-    Function, Node, Operator, Parameter, ParameterId, Role, ValueId, Window,
-};
+use sinew_models::{Function, Node, Operator, Parameter, ParameterId, Role, ValueId, Window};
 use sinew_runtime::format::{self, Bounds, Encoding, Shape, StepRecord};
 
 use super::super::functions::to_network;
@@ -199,8 +197,13 @@ impl Twin {
         let number = self.parameters.len();
         let plain = format!("{node}.{part}");
         let taken = self.parameters.iter().any(|p| p.name() == plain);
-        let name = if taken { format!("{plain} {number}") } else { plain };
-        self.parameters.push(Parameter::new(name, role, shape, values));
+        let name = if taken {
+            format!("{plain} {number}")
+        } else {
+            plain
+        };
+        self.parameters
+            .push(Parameter::new(name, role, shape, values));
         ParameterId(number)
     }
 

@@ -128,7 +128,8 @@ impl Twin {
     fn along(&mut self, name: &str, value: ValueId, view: View) -> (ValueId, Range<usize>) {
         let [outer, axis, inner] = [view.outer, view.axis, view.inner].map(|axis| axis as usize);
         let shape = self.shape(value);
-        let ends = (0..=shape.len()).flat_map(|start| (start..=shape.len()).map(move |end| start..end));
+        let ends =
+            (0..=shape.len()).flat_map(|start| (start..=shape.len()).map(move |end| start..end));
         let product = |axes: &[usize]| axes.iter().product::<usize>();
         let run = ends.into_iter().find(|run| {
             product(&shape[..run.start]) == outer

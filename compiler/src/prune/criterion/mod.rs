@@ -5,7 +5,7 @@ mod anomaly_weight;
 mod magnitude;
 mod random;
 
-pub(super) use magnitude::scores as magnitude;
+pub(in crate::prune) use magnitude::scores as magnitude;
 
 use serde::{Deserialize, Serialize};
 use sinew_models::Network;
