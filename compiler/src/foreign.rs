@@ -61,6 +61,9 @@ pub enum ForeignError {
         /// Number of their classes.
         classes: usize,
     },
+    /// Nothing in it can be trained.
+    #[error("train {}: it has no weights", .0.display())]
+    NoWeights(PathBuf),
     /// Training cannot see through one of its nodes.
     #[error(
         "train {}: node \"{node}\" ({operator}) has no gradient; cut it off, or replace it by one that has", path.display()
@@ -104,6 +107,9 @@ pub fn read(
     let mut network = import.network.up_to_logits();
     if let Some(InputSettings { mean, deviation }) = input {
         network = network.normalized(mean.clone(), deviation.clone())?;
+    }
+    if network.parameter_count() == 0 {
+        return Err(ForeignError::NoWeights(path.to_owned()));
     }
     if let Some(node) = network
         .nodes()

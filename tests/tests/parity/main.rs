@@ -35,4 +35,3 @@ fn run(model: &Model<'_>, images: &[f32], isa: Isa) -> Vec<f32> {
     }
     logits
 }
-

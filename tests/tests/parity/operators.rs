@@ -68,7 +68,11 @@ fn engines_agree_on_every_operator() {
         .filter(|refusal| !refusal.ends_with("the runtime has no \"where\""))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(packed > refused.len(), "{packed} packed, {} refused", refused.len());
+    assert!(
+        packed > refused.len(),
+        "{packed} packed, {} refused",
+        refused.len()
+    );
 }
 
 /// Cross-entropy of the reference's logits, in f64.
@@ -120,8 +124,14 @@ fn burn_differentiates_every_operator() {
             compared += 1;
             let error = (fine - f64::from(*found)).abs() / scale;
             let at = image[pixel];
-            assert!(error < 1e-2, "{name}, pixel {pixel} at {at}: {found} is not {fine}, {left} and {right}");
+            assert!(
+                error < 1e-2,
+                "{name}, pixel {pixel} at {at}: {found} is not {fine}, {left} and {right}"
+            );
         }
     }
-    assert!(compared > 10 * skipped, "{compared} compared, {skipped} skipped");
+    assert!(
+        compared > 10 * skipped,
+        "{compared} compared, {skipped} skipped"
+    );
 }
