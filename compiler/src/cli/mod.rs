@@ -5,6 +5,7 @@ mod bench;
 mod compile;
 mod data;
 mod demo;
+mod engine;
 mod failure;
 mod inspect;
 mod model_file;
@@ -25,7 +26,7 @@ use failure::Failure;
 #[command(name = "sinew", version, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 success · 1 internal failure · 2 wrong usage · 3 an input is missing, damaged or out of range · \
-    4 an output cannot be written · 5 no such device"
+    4 an output cannot be written · 5 no such device or engine"
 )]
 struct Cli {
     #[command(subcommand)]
