@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use sinew_models::Network;
 
 use super::compile::conditions;
+use super::engine::Engine;
 use super::failure::Failure;
 use super::model_file::ModelFile;
 use super::table::{percent, table};
@@ -16,12 +18,16 @@ use crate::classifier::Classifier;
 use crate::data::{self, DataSource};
 use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
 use crate::execute::Executor;
+use crate::onnx_runtime::OnnxRuntime;
 
 /// Attack a model on test images, white-box; a packed model is judged by its own arithmetic
 #[derive(Args)]
 pub(super) struct AttackCommand {
-    /// A .sinew file or a .safetensors checkpoint
+    /// A .sinew file, a .safetensors checkpoint or an .onnx file; for ONNX Runtime an .onnx file
     model: PathBuf,
+    /// Who computes the logits that are judged; ONNX Runtime is attacked with the gradients of the imported network
+    #[arg(long, value_enum, default_value_t = Engine::Sinew)]
+    engine: Engine,
     /// Which attacks; all if absent
     #[arg(long, value_enum)]
     attack: Vec<Name>,
@@ -59,6 +65,7 @@ enum Name {
 
 #[derive(Serialize)]
 struct Report {
+    engine: Engine,
     #[serde(flatten)]
     evaluation: Evaluation,
     checks: Vec<()>,
@@ -68,7 +75,8 @@ impl AttackCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.compute.set_threads()?;
         let model = ModelFile::read(&self.model)?;
-        let network = model.network()?;
+        // Where the loss is differentiated there must be no softmax yet.
+        let network = model.network()?.up_to_logits();
         let (_, test) = data::load(&DataSource::from(self.data.as_ref()))?;
         if test.shape() != network.input_shape() || test.classes().len() != network.classes() {
             return Err(Failure::input(format!(
@@ -83,13 +91,17 @@ impl AttackCommand {
         }
         let test = test.first(self.samples as usize);
         let twin = Executor::new(&network, &self.compute.device.open()?);
-        let packed;
-        let victim: &dyn Classifier = match &model {
-            ModelFile::Packed(bytes) => {
+        let (packed, onnx);
+        let victim: &dyn Classifier = match (self.engine, &model) {
+            (Engine::Ort, _) => {
+                onnx = self.on_onnx_runtime(&network)?;
+                &onnx
+            }
+            (Engine::Sinew, ModelFile::Packed(bytes)) => {
                 packed = PackedClassifier::new(bytes)?;
                 &packed
             }
-            ModelFile::Network(_) => &twin,
+            (Engine::Sinew, ModelFile::Network(_)) => &twin,
         };
         let attacks = self.attacks();
         let progress = self.output_options.progress();
@@ -104,11 +116,27 @@ impl AttackCommand {
         )?;
         if self.output_options.json {
             return print_json(&Report {
+                engine: self.engine,
                 evaluation,
                 checks: Vec::new(),
             });
         }
         print(&text(&evaluation))
+    }
+
+    /// The model's file in ONNX Runtime, if it agrees with its import about what it takes and gives.
+    fn on_onnx_runtime(&self, twin: &Network) -> Result<OnnxRuntime, Failure> {
+        let threads = self.compute.threads.map(usize::from);
+        let model = OnnxRuntime::from_file(&self.model, Some(twin.input_shape()), threads)?;
+        if model.classes() != twin.classes() {
+            return Err(Failure::input(format!(
+                "attack {}: ONNX Runtime gives {} logits, the imported network {}",
+                self.model.display(),
+                model.classes(),
+                twin.classes()
+            )));
+        }
+        Ok(model)
     }
 
     fn attacks(&self) -> Vec<Box<dyn Attack>> {

@@ -8,6 +8,7 @@ use crate::benchmark::BenchmarkError;
 use crate::classifier::ComputeError;
 use crate::data::DataError;
 use crate::execute::DeviceError;
+use crate::onnx_runtime::OnnxRuntimeError;
 use crate::pack::PackError;
 use crate::pipeline::CompileError;
 use crate::recipe::RecipeError;
@@ -23,6 +24,7 @@ pub(super) struct Failure {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Internal = 1,
+    Usage = 2,
     Input = 3,
     Output = 4,
     Device = 5,
@@ -35,6 +37,14 @@ impl Failure {
         Self {
             message,
             kind: Kind::Internal,
+        }
+    }
+
+    /// Of arguments that are wrong together; clap reports those that are wrong alone.
+    pub(super) fn usage(message: String) -> Self {
+        Self {
+            message,
+            kind: Kind::Usage,
         }
     }
 
@@ -109,6 +119,16 @@ impl From<PackError> for Failure {
 impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {
         Self::new(&error, Kind::Device)
+    }
+}
+
+impl From<OnnxRuntimeError> for Failure {
+    fn from(error: OnnxRuntimeError) -> Self {
+        let kind = match &error {
+            OnnxRuntimeError::Library(_) => Kind::Device,
+            OnnxRuntimeError::Model { .. } => Kind::Input,
+        };
+        Self::new(&error, kind)
     }
 }
 

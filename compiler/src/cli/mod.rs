@@ -5,6 +5,7 @@ mod bench;
 mod compile;
 mod data;
 mod demo;
+mod engine;
 mod export;
 mod failure;
 mod import;
@@ -29,7 +30,7 @@ use failure::Failure;
 #[command(name = "sinew", version, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 success · 1 internal failure · 2 wrong usage · 3 an input is missing, damaged or out of range · \
-    4 an output cannot be written · 5 no such device"
+    4 an output cannot be written · 5 no such device or engine"
 )]
 struct Cli {
     #[command(subcommand)]
