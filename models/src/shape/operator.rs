@@ -289,3 +289,6 @@ fn windowed(channels: usize, size: [usize; 2], window: &Window) -> Result<Shape,
     })?;
     Ok(Shape(vec![channels, height, width]))
 }
+
+#[cfg(test)]
+mod tests;
