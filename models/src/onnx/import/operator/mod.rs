@@ -6,6 +6,7 @@ use super::lowering::{Lower, Lowering, Refusal, Value};
 mod activation;
 mod arithmetic;
 mod cast;
+mod composition;
 mod constant;
 mod convolution;
 mod gather;
@@ -16,11 +17,13 @@ mod normalization;
 mod pad;
 mod pool;
 mod quantization;
+mod quantized;
 mod reduction;
 mod reshape;
 mod resize;
 mod slice;
 mod softmax;
+mod spatial;
 
 /// All families.
 const FAMILIES: &[&[(&str, Lower)]] = &[
@@ -37,6 +40,7 @@ const FAMILIES: &[&[(&str, Lower)]] = &[
     pad::OPERATORS,
     pool::OPERATORS,
     quantization::OPERATORS,
+    quantized::OPERATORS,
     reduction::OPERATORS,
     reshape::OPERATORS,
     resize::OPERATORS,
