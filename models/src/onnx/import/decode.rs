@@ -23,7 +23,7 @@ use crate::onnx::OnnxError;
 const NEWEST_OPSET: i64 = 27;
 
 /// The oldest operator set that is supported: the first with NumPy's broadcasting.
-const OLDEST_OPSET: i64 = 7;
+const OLDEST_OPSET: i64 = 6;
 
 /// An input or output as the file declares it.
 #[derive(Clone, Debug)]
