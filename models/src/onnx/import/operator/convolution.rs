@@ -170,10 +170,15 @@ fn crops(node: &GraphNode, slides: &[Slide], lengths: &[usize]) -> Result<Vec<[i
         let slide = &slides[axis];
         let full = (lengths[axis] - 1) * slide.stride + slide.extent() + extra[axis];
         let Some(total) = full.checked_sub(wanted[axis]) else {
-            let wanted = wanted[axis];
-            return Err(format!(
-                "an output of length {wanted} is wanted, the kernel reaches {full}"
-            ));
+            // What the kernel does not reach lies at the end; where it is more than one position, tools do not agree.
+            let missing = wanted[axis] - full;
+            return match missing {
+                1 => Ok([0, -1 - extra[axis] as i64]),
+                _ => Err(format!(
+                    "an output of length {} is wanted, the kernel reaches {full}: give pads and output_padding",
+                    wanted[axis]
+                )),
+            };
         };
         // Before version 11 the standard put the longer half elsewhere, and tools do not agree.
         if node.opset < 11 && total % 2 == 1 {
