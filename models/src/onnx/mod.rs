@@ -1,4 +1,4 @@
-//! ONNX: networks from and to the exchange format of the field (<https://onnx.ai>), opset 7 and later.
+//! ONNX: networks from and to the exchange format of the field (<https://onnx.ai>), opset 6 and later.
 //!
 //! Import reduces a model to the few operators of a [`Network`]. What it cannot express exactly it refuses, with the node's name and the
 //! reason: an import is never silently wrong. Everything is computed in f32, whatever float type the file has.

@@ -53,6 +53,14 @@ impl Constant {
         }
     }
 
+    /// The same tensor under the name of another constant, from which it was made.
+    pub(in crate::onnx::import) fn named_as(self, source: &Self) -> Self {
+        Self {
+            tensor: self.tensor,
+            name: source.name.clone(),
+        }
+    }
+
     /// The tensor, without a copy where nobody else holds it.
     pub(super) fn into_tensor(self) -> Tensor {
         Rc::unwrap_or_clone(self.tensor)

@@ -6,8 +6,10 @@ use super::lowering::{Lower, Lowering, Refusal, Value};
 mod activation;
 mod arithmetic;
 mod cast;
+mod composition;
 mod constant;
 mod convolution;
+mod einsum;
 mod gather;
 mod identity;
 mod logic;
@@ -16,11 +18,13 @@ mod normalization;
 mod pad;
 mod pool;
 mod quantization;
+mod quantized;
 mod reduction;
 mod reshape;
 mod resize;
 mod slice;
 mod softmax;
+mod spatial;
 
 /// All families.
 const FAMILIES: &[&[(&str, Lower)]] = &[
@@ -29,6 +33,7 @@ const FAMILIES: &[&[(&str, Lower)]] = &[
     cast::OPERATORS,
     constant::OPERATORS,
     convolution::OPERATORS,
+    einsum::OPERATORS,
     gather::OPERATORS,
     identity::OPERATORS,
     logic::OPERATORS,
@@ -37,6 +42,7 @@ const FAMILIES: &[&[(&str, Lower)]] = &[
     pad::OPERATORS,
     pool::OPERATORS,
     quantization::OPERATORS,
+    quantized::OPERATORS,
     reduction::OPERATORS,
     reshape::OPERATORS,
     resize::OPERATORS,
