@@ -31,6 +31,7 @@ pub mod network;
 pub mod operator;
 pub mod reference;
 pub mod shape;
+pub mod simplify;
 pub mod window;
 pub mod zoo;
 

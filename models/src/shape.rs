@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::network::{Node, Parameter, ParameterId, ValueId};
+pub(crate) use operator::shape as operator_shape;
 
 /// Axes of a value without the batch axis, slowest first: `[channel, height, width]` of a map, `[feature]` of a vector, none of a
 /// single number.

@@ -1,7 +1,7 @@
 //! Where elements lie: strides, and the walk over an array in another order than its own.
 
 /// Distance in memory between neighbours along each axis of a row-major array.
-pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
+pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis] * shape[axis];
@@ -18,7 +18,7 @@ pub(super) fn broadcast_strides(shape: &[usize], result: &[usize]) -> Vec<usize>
 }
 
 /// Offsets of the elements of an array of `shape`, in row-major order, where a step along axis `i` moves `strides[i]` elements.
-pub(super) struct Offsets {
+pub(crate) struct Offsets {
     shape: Vec<usize>,
     strides: Vec<usize>,
     index: Vec<usize>,
@@ -27,7 +27,7 @@ pub(super) struct Offsets {
 }
 
 impl Offsets {
-    pub(super) fn new(shape: &[usize], strides: Vec<usize>) -> Self {
+    pub(crate) fn new(shape: &[usize], strides: Vec<usize>) -> Self {
         Self {
             shape: shape.to_vec(),
             strides,

@@ -6,7 +6,7 @@
 //! Non-goals: speed, and batch statistics: batch norms use the running ones.
 
 pub(crate) mod elementwise;
-mod layout;
+pub(crate) mod layout;
 mod product;
 mod rearrange;
 mod reduce;
