@@ -22,7 +22,7 @@ use crate::onnx::OnnxError;
 /// The newest operator set whose meaning is known.
 const NEWEST_OPSET: i64 = 27;
 
-/// The oldest operator set that is supported: the first with NumPy's broadcasting.
+/// The oldest operator set that is supported. Before it, attributes had other names and operators other outputs.
 const OLDEST_OPSET: i64 = 6;
 
 /// An input or output as the file declares it.

@@ -9,6 +9,7 @@ mod cast;
 mod composition;
 mod constant;
 mod convolution;
+mod einsum;
 mod gather;
 mod identity;
 mod logic;
@@ -32,6 +33,7 @@ const FAMILIES: &[&[(&str, Lower)]] = &[
     cast::OPERATORS,
     constant::OPERATORS,
     convolution::OPERATORS,
+    einsum::OPERATORS,
     gather::OPERATORS,
     identity::OPERATORS,
     logic::OPERATORS,

@@ -22,6 +22,8 @@ type PoolOfMap = fn(&mut Lowering, &Value, Window) -> Result<Value, Refusal>;
 
 /// `MaxPool`, without its second output.
 fn max_pool(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusal> {
+    // It says how the second output counts.
+    node.ignore(&["storage_order"]);
     let x = lowering.input(node, 0)?;
     let mut slides = slides(node, &x)?;
     let extensions = extensions(node, &x, &slides)?;
@@ -190,3 +192,6 @@ fn order(node: &GraphNode) -> Result<f32, Refusal> {
     }
     Ok(order as f32)
 }
+
+#[cfg(test)]
+mod tests;
