@@ -28,6 +28,7 @@ pub mod builder;
 pub mod file;
 pub mod function;
 pub mod network;
+pub mod onnx;
 pub mod operator;
 pub mod reference;
 pub mod shape;

@@ -1,0 +1,3 @@
+//! ONNX: what goes out comes back, and other engines compute the same.
+
+mod export_files;
