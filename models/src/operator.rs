@@ -181,6 +181,24 @@ impl Operator {
             _ => Vec::new(),
         }
     }
+
+    /// The same, to give them other numbers.
+    pub(crate) fn parameters_mut(&mut self) -> Vec<&mut ParameterId> {
+        match self {
+            Self::Constant { value } => vec![value],
+            Self::Convolution { weight, bias, .. } | Self::Linear { weight, bias } => {
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Self::BatchNorm {
+                scale,
+                shift,
+                mean,
+                variance,
+                ..
+            } => vec![scale, shift, mean, variance],
+            _ => Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

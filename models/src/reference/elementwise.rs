@@ -97,3 +97,45 @@ pub(super) fn by_channel((shape, values): Input, function: impl Fn(usize, f64) -
         .map(|(channel, x)| function(channel, f64::from(x)) as f32)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{apply, at, index_of, pattern};
+    use super::*;
+    use crate::operator::Operator;
+
+    proptest! {
+        #[test]
+        fn repeated_axes_have_index_zero(
+            shape in prop::collection::vec(1usize..4, 0..4),
+            ones: [[bool; 4]; 2],
+            missing in [0usize..4, 0usize..4],
+        ) {
+            // Each side has length 1 along some axes and lacks some of the first; at least one side has each axis whole.
+            let side = |side: usize| {
+                let length = |(axis, length): (usize, &usize)| match side {
+                    1 if ones[0][axis] => *length,
+                    _ if ones[side][axis] => 1,
+                    _ => *length,
+                };
+                let axes: Vec<usize> = shape.iter().enumerate().map(length).collect();
+                let lacking = axes.iter().take(missing[side]).take_while(|length| **length == 1);
+                pattern(&axes[lacking.count()..])
+            };
+            let inputs = [side(0), side(1)];
+            let result = apply(&Operator::Binary(BinaryFunction::Subtract), &inputs, &[]);
+            let element = |side: usize, index: &[usize]| {
+                let lengths = &inputs[side].0.0;
+                let aligned = &index[index.len() - lengths.len()..];
+                let index: Vec<usize> = aligned.iter().zip(lengths).map(|(i, n)| i % n).collect();
+                at(&inputs[side], &index)
+            };
+            for (flat, result_element) in result.1.iter().enumerate() {
+                let index = index_of(&result.0.0, flat);
+                prop_assert_eq!(*result_element, element(0, &index) - element(1, &index));
+            }
+        }
+    }
+}

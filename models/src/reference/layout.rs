@@ -10,7 +10,7 @@ pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
 }
 
 /// Strides that repeat an array of `shape` over `result`: aligned at the last axis, 0 along axes of length 1.
-pub(super) fn broadcast_strides(shape: &[usize], result: &[usize]) -> Vec<usize> {
+pub(crate) fn broadcast_strides(shape: &[usize], result: &[usize]) -> Vec<usize> {
     let own = shape.iter().zip(strides(shape));
     let own = own.map(|(length, stride)| if *length == 1 { 0 } else { stride });
     let missing = std::iter::repeat_n(0, result.len() - shape.len());
@@ -18,7 +18,7 @@ pub(super) fn broadcast_strides(shape: &[usize], result: &[usize]) -> Vec<usize>
 }
 
 /// Offsets of the elements of an array of `shape`, in row-major order, where a step along axis `i` moves `strides[i]` elements.
-pub(super) struct Offsets {
+pub(crate) struct Offsets {
     shape: Vec<usize>,
     strides: Vec<usize>,
     index: Vec<usize>,
@@ -27,7 +27,7 @@ pub(super) struct Offsets {
 }
 
 impl Offsets {
-    pub(super) fn new(shape: &[usize], strides: Vec<usize>) -> Self {
+    pub(crate) fn new(shape: &[usize], strides: Vec<usize>) -> Self {
         Self {
             shape: shape.to_vec(),
             strides,

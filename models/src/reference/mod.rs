@@ -6,9 +6,9 @@
 //! Non-goals: speed, and batch statistics: batch norms use the running ones.
 
 pub(crate) mod elementwise;
-mod layout;
+pub(crate) mod layout;
 mod product;
-mod rearrange;
+pub(crate) mod rearrange;
 mod reduce;
 mod sliding;
 

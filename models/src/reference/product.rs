@@ -51,3 +51,50 @@ fn matrix(shape: &Shape) -> [usize; 2] {
     let axes = shape.0.last_chunk().expect("a matrix has two axes");
     *axes
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{apply, at, index_of, pattern};
+    use crate::operator::Operator;
+
+    proptest! {
+        #[test]
+        fn products_are_sums_over_the_shared_axis(
+            leading in prop::collection::vec(1usize..4, 0..3),
+            ones: [[bool; 2]; 2],
+            missing in 0usize..3,
+            [rows, shared, columns] in [1usize..4, 1usize..4, 1usize..4],
+        ) {
+            let side = |ones: [bool; 2], matrix: [usize; 2]| -> Vec<usize> {
+                let lengths = leading.iter().zip(ones);
+                let lengths = lengths.map(|(length, one)| if one { 1 } else { *length });
+                lengths.chain(matrix).collect()
+            };
+            let left = pattern(&side(ones[0], [rows, shared]));
+            // An axis that the left side repeats is whole on the right, which lacks some of its first axes.
+            let right = side([0, 1].map(|axis| ones[1][axis] && !ones[0][axis]), [shared, columns]);
+            let lacking = right[..leading.len()].iter().take(missing).take_while(|length| **length == 1);
+            let right = pattern(&right[lacking.count()..]);
+            let (shape, elements) = apply(&Operator::MatMul, &[left.clone(), right.clone()], &[]);
+            for (flat, element) in elements.iter().enumerate() {
+                let index = index_of(&shape.0, flat);
+                let [leading @ .., row, column] = index.as_slice() else {
+                    panic!("a matrix has two axes");
+                };
+                let repeated = |lengths: &[usize], matrix: [usize; 2]| -> Vec<usize> {
+                    let lengths = &lengths[..lengths.len() - 2];
+                    let aligned = &leading[leading.len() - lengths.len()..];
+                    let index = aligned.iter().zip(lengths).map(|(i, n)| i % n);
+                    index.chain(matrix).collect()
+                };
+                let products = (0..shared).map(|k| {
+                    at(&left, &repeated(&left.0.0, [*row, k])) * at(&right, &repeated(&right.0.0, [k, *column]))
+                });
+                // Small integers: exact in any order.
+                prop_assert_eq!(*element, products.sum::<f32>());
+            }
+        }
+    }
+}

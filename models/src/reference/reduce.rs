@@ -70,3 +70,40 @@ pub(super) fn softmax((shape, values): Input, axis: usize) -> Vec<f32> {
     }
     elements
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{apply, index_of, pattern};
+    use super::*;
+    use crate::operator::Operator;
+
+    proptest! {
+        #[test]
+        fn each_element_counts_where_its_index_says(
+            shape in prop::collection::vec(1usize..5, 1..5),
+            chosen: [bool; 4],
+        ) {
+            let axes: Vec<usize> = (0..shape.len()).filter(|axis| chosen[*axis]).collect();
+            prop_assume!(!axes.is_empty());
+            let input = pattern(&shape);
+            let reduce = |reduction| {
+                let operator = Operator::Reduce { reduction, axes: axes.clone() };
+                apply(&operator, std::slice::from_ref(&input), &[])
+            };
+            let (kept, sums) = reduce(Reduction::Sum);
+            let (_, largest) = reduce(Reduction::Maximum);
+            let mut expected_sums = vec![0.0; sums.len()];
+            let mut expected_largest = vec![f32::NEG_INFINITY; sums.len()];
+            for (flat, element) in input.1.iter().enumerate() {
+                let index = index_of(&shape, flat);
+                let position = index.iter().zip(&kept.0).fold(0, |flat, (i, n)| flat * n + i % n);
+                expected_sums[position] += element;
+                expected_largest[position] = element.max(expected_largest[position]);
+            }
+            prop_assert_eq!(sums, expected_sums);
+            prop_assert_eq!(largest, expected_largest);
+        }
+    }
+}

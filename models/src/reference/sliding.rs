@@ -134,3 +134,106 @@ fn positions_inside(
     let taps = first..end.min(window.kernel[axis]);
     taps.map(move |tap| start + tap * dilation - before)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests;
+    use super::super::tests::{apply, at, index_of, parameter, pattern};
+    use crate::network::{ParameterId, Role};
+    use crate::operator::Operator;
+    use crate::window::Window;
+
+    fn windows() -> impl Strategy<Value = Window> {
+        let pair = || [1usize..4, 1usize..4];
+        let padding = [0usize..4, 0usize..4, 0usize..4, 0usize..4];
+        (pair(), pair(), padding, pair()).prop_map(|(kernel, stride, padding, dilation)| Window {
+            kernel,
+            stride,
+            padding,
+            dilation,
+        })
+    }
+
+    /// A window and the size of a map that it fits on.
+    fn fitting_windows() -> impl Strategy<Value = (Window, [usize; 2])> {
+        let sizes = [1usize..6, 1usize..6];
+        let fits = |(window, size): &(Window, [usize; 2])| window.output_size(*size).is_some();
+        (windows(), sizes).prop_filter("no window fits", fits)
+    }
+
+    /// A window of a pool and the size of its map.
+    fn pools() -> impl Strategy<Value = (Window, [usize; 2])> {
+        fitting_windows().prop_filter("a window lies in the padding", |(window, size)| {
+            let output = window.output_size(*size).unwrap();
+            window.touches_everywhere(*size, output)
+        })
+    }
+
+    /// The element under tap `[y, x]` of the window at `[row, column]`; `None` in the padding.
+    fn tap(
+        map: &tests::Value,
+        channel: usize,
+        window: &Window,
+        at_output: [usize; 2],
+        tap: [usize; 2],
+    ) -> Option<f32> {
+        let mut index = vec![channel];
+        for axis in 0..2 {
+            let position =
+                at_output[axis] * window.stride[axis] + tap[axis] * window.dilation[axis];
+            let position = position.checked_sub(window.padding[axis])?;
+            (position < map.0.0[axis + 1]).then_some(())?;
+            index.push(position);
+        }
+        Some(at(map, &index))
+    }
+
+    fn taps(window: &Window) -> impl Iterator<Item = [usize; 2]> + use<> {
+        let [height, width] = window.kernel;
+        (0..height).flat_map(move |y| (0..width).map(move |x| [y, x]))
+    }
+
+    proptest! {
+        #[test]
+        fn convolutions_add_every_tap_of_their_group(
+            (window, [height, width]) in fitting_windows(),
+            [groups, depth, outputs] in [1usize..3, 1usize..3, 1usize..3],
+        ) {
+            let map = pattern(&[groups * depth, height, width]);
+            let kernels = pattern(&[groups * outputs, depth, window.kernel[0], window.kernel[1]]);
+            let weight = parameter(Role::Weight, &kernels.0.0, &kernels.1);
+            let operator = Operator::Convolution { weight: ParameterId(0), bias: None, window, groups };
+            let (shape, elements) = apply(&operator, std::slice::from_ref(&map), &[weight]);
+            for (flat, element) in elements.iter().enumerate() {
+                let index = index_of(&shape.0, flat);
+                let group = index[0] / outputs;
+                let products = (0..depth).flat_map(|channel| taps(&window).map(move |tap| (channel, tap)));
+                let products = products.filter_map(|(channel, [y, x])| {
+                    let input = tap(&map, group * depth + channel, &window, [index[1], index[2]], [y, x])?;
+                    Some(at(&kernels, &[index[0], channel, y, x]) * input)
+                });
+                // Small integers: exact in any order.
+                prop_assert_eq!(*element, products.sum::<f32>());
+            }
+        }
+
+        #[test]
+        fn pools_take_the_taps_on_the_map((window, size) in pools()) {
+            let map = pattern(&[2, size[0], size[1]]);
+            let (shape, largest) = apply(&Operator::MaxPool(window), std::slice::from_ref(&map), &[]);
+            let (_, means) = apply(&Operator::AveragePool(window), std::slice::from_ref(&map), &[]);
+            for (flat, (largest, mean)) in largest.iter().zip(means).enumerate() {
+                let index = index_of(&shape.0, flat);
+                let inside: Vec<f32> = taps(&window)
+                    .filter_map(|position| tap(&map, index[0], &window, [index[1], index[2]], position))
+                    .collect();
+                let expected = inside.iter().copied().reduce(f32::max);
+                prop_assert_eq!(Some(*largest), expected);
+                let sum: f64 = inside.iter().copied().map(f64::from).sum();
+                prop_assert_eq!(mean, (sum / inside.len() as f64) as f32);
+            }
+        }
+    }
+}

@@ -85,6 +85,7 @@ impl Block {
 mod tests {
     use super::super::tests::{CIFAR, FASHION_MNIST, options, parameter_count};
     use super::build;
+    use crate::function::BinaryFunction;
     use crate::operator::Operator;
 
     #[test]
