@@ -32,6 +32,7 @@ pub mod onnx;
 pub mod operator;
 pub mod reference;
 pub mod shape;
+pub mod simplify;
 pub mod window;
 pub mod zoo;
 

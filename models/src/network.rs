@@ -239,6 +239,17 @@ impl Network {
         Ok(network)
     }
 
+    /// Name, labels, nodes, parameters, and the shapes of all values.
+    pub(crate) fn into_parts(self) -> (String, Vec<String>, Vec<Node>, Vec<Parameter>, Vec<Shape>) {
+        (
+            self.name,
+            self.labels,
+            self.nodes,
+            self.parameters,
+            self.shapes,
+        )
+    }
+
     /// The architecture's name.
     pub fn name(&self) -> &str {
         &self.name

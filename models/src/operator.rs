@@ -182,8 +182,8 @@ impl Operator {
         }
     }
 
-    /// The same, to give them other numbers.
-    pub(crate) fn parameters_mut(&mut self) -> Vec<&mut ParameterId> {
+    /// The same, for other numbers.
+    pub fn parameters_mut(&mut self) -> Vec<&mut ParameterId> {
         match self {
             Self::Constant { value } => vec![value],
             Self::Convolution { weight, bias, .. } | Self::Linear { weight, bias } => {

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::network::{Node, Parameter, ParameterId, ValueId};
+pub(crate) use operator::shape as operator_shape;
 
 pub(crate) use operator::broadcast;
 

@@ -1,7 +1,7 @@
 //! Where elements lie: strides, and the walk over an array in another order than its own.
 
 /// Distance in memory between neighbours along each axis of a row-major array.
-pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
+pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis] * shape[axis];

@@ -7,7 +7,7 @@ use crate::operator::Operator;
 use crate::window::Window;
 
 /// Shape of the result of `operator` on values of the shapes `inputs`, or what does not fit.
-pub(super) fn shape(
+pub(crate) fn shape(
     operator: &Operator,
     inputs: &[&Shape],
     parameters: &[Parameter],

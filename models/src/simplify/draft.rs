@@ -1,0 +1,431 @@
+//! A network that is being rewritten: values keep their numbers while nodes come and go, and everybody knows who takes what.
+//!
+//! A draft queues the nodes whose surroundings have changed, so that rules are tried on those alone. Its budget keeps the work and the
+//! memory of all rules together in proportion to the network. Non-goals: knowledge of any operator.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::mem;
+
+use crate::network::{Network, Node, Parameter, ParameterId, Role, ValueId};
+use crate::operator::Operator;
+use crate::shape::{Shape, operator_shape};
+
+/// Elements that rules may compute in the smallest network.
+const BUDGET: usize = 1 << 24;
+
+/// Elements that rules may compute for each one of the network's parameters.
+const BUDGET_PER_ELEMENT: usize = 4;
+
+/// A network that is being rewritten. Its [`ValueId`]s are its own: they never change, and new nodes get the next.
+pub(super) struct Draft {
+    name: String,
+    labels: Vec<String>,
+    /// By value; the input comes first.
+    slots: Vec<Slot>,
+    output: ValueId,
+    parameters: Vec<Parameter>,
+    node_names: Names,
+    parameter_names: Names,
+    queue: VecDeque<ValueId>,
+    budget: usize,
+}
+
+struct Slot {
+    /// Nothing for the input and for a node that was removed.
+    node: Option<Node>,
+    shape: Shape,
+    consumers: BTreeSet<ValueId>,
+    /// What the node accounts for.
+    origins: Vec<usize>,
+    /// Neighbours in the order of execution. That of the input is the first node.
+    previous: ValueId,
+    next: Option<ValueId>,
+    is_queued: bool,
+}
+
+impl Draft {
+    /// `origins[i]` is what node `i` accounts for. All nodes are queued.
+    pub(super) fn new(network: Network, origins: Vec<Vec<usize>>) -> Self {
+        let output = network.output();
+        let (name, labels, nodes, parameters, shapes) = network.into_parts();
+        let elements: usize = parameters.iter().map(|p| p.values().len()).sum();
+        let mut draft = Self {
+            name,
+            labels,
+            slots: Vec::new(),
+            output,
+            node_names: Names::new(nodes.iter().map(|node| node.name.as_str())),
+            parameter_names: Names::new(parameters.iter().map(Parameter::name)),
+            parameters,
+            queue: VecDeque::new(),
+            budget: elements
+                .saturating_mul(BUDGET_PER_ELEMENT)
+                .saturating_add(BUDGET),
+        };
+        let nodes = std::iter::once(None).chain(nodes.into_iter().map(Some));
+        let origins = std::iter::once(Vec::new()).chain(origins);
+        for (node, (shape, origins)) in nodes.zip(shapes.into_iter().zip(origins)) {
+            draft.push(
+                node,
+                shape,
+                origins,
+                ValueId(draft.slots.len().saturating_sub(1)),
+            );
+        }
+        draft
+    }
+
+    /// The next node whose surroundings have changed.
+    pub(super) fn next_changed(&mut self) -> Option<ValueId> {
+        while let Some(value) = self.queue.pop_front() {
+            let slot = &mut self.slots[value.0];
+            slot.is_queued = false;
+            if slot.node.is_some() {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// All nodes in the order of execution.
+    pub(super) fn order(&self) -> impl Iterator<Item = ValueId> + '_ {
+        let next = |value: &ValueId| self.slots[value.0].next;
+        std::iter::successors(next(&ValueId::INPUT), next)
+    }
+
+    /// The operator that computes `value`; nothing for the input.
+    pub(super) fn operator(&self, value: ValueId) -> Option<&Operator> {
+        Some(&self.slots[value.0].node.as_ref()?.operator)
+    }
+
+    /// What the node takes; nothing for the input.
+    pub(super) fn inputs(&self, value: ValueId) -> &[ValueId] {
+        let node = self.slots[value.0].node.as_ref();
+        node.map_or(&[], |node| &node.inputs)
+    }
+
+    pub(super) fn shape(&self, value: ValueId) -> &Shape {
+        &self.slots[value.0].shape
+    }
+
+    pub(super) fn output(&self) -> ValueId {
+        self.output
+    }
+
+    /// Whether nothing needs the value.
+    pub(super) fn is_dead(&self, value: ValueId) -> bool {
+        value != self.output && self.slots[value.0].consumers.is_empty()
+    }
+
+    /// The node that takes `value`, where it is one alone.
+    pub(super) fn only_consumer(&self, value: ValueId) -> Option<ValueId> {
+        let consumers = &self.slots[value.0].consumers;
+        let alone = consumers.len() == 1 && value != self.output;
+        consumers.first().copied().filter(|_| alone)
+    }
+
+    pub(super) fn parameter(&self, id: ParameterId) -> &Parameter {
+        &self.parameters[id.0]
+    }
+
+    pub(super) fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// The value of a [`Operator::Constant`].
+    pub(super) fn constant(&self, value: ValueId) -> Option<&Parameter> {
+        match self.operator(value)? {
+            Operator::Constant { value } => Some(self.parameter(*value)),
+            _ => None,
+        }
+    }
+
+    /// Replaces a parameter's numbers.
+    pub(super) fn set_values(&mut self, id: ParameterId, values: Vec<f32>) {
+        self.parameters[id.0].set_values(values);
+    }
+
+    /// A new parameter called `name` of the node of `owner`, or something similar.
+    pub(super) fn add_parameter(
+        &mut self,
+        owner: ValueId,
+        name: &str,
+        role: Role,
+        shape: Vec<usize>,
+        values: Vec<f32>,
+    ) -> ParameterId {
+        let name = format!("{}.{name}", self.node(owner).name);
+        let name = self.parameter_names.unique(name);
+        self.parameters
+            .push(Parameter::new(name, role, shape, values));
+        ParameterId(self.parameters.len() - 1)
+    }
+
+    /// Pays for the computation of `elements`; false if the budget does not allow it.
+    pub(super) fn spend(&mut self, elements: usize) -> bool {
+        let left = self.budget.checked_sub(elements);
+        self.budget = left.unwrap_or(self.budget);
+        left.is_some()
+    }
+
+    /// Has the node of `value` compute something else. It also accounts for the nodes that nothing takes any more thereby; they are
+    /// removed.
+    pub(super) fn replace(&mut self, value: ValueId, operator: Operator, inputs: Vec<ValueId>) {
+        let shape = self.infer(&operator, &inputs);
+        for input in &inputs {
+            self.slots[input.0].consumers.insert(value);
+        }
+        let kept: HashSet<ValueId> = inputs.iter().copied().collect();
+        self.slots[value.0].shape = shape;
+        let node = self.node_mut(value);
+        node.operator = operator;
+        let old = mem::replace(&mut node.inputs, inputs);
+        self.touch_around(value);
+        let mut left: Vec<ValueId> = old
+            .into_iter()
+            .filter(|input| !kept.contains(input))
+            .collect();
+        let mut from = vec![value; left.len()];
+        // A node that dies lets its own inputs go.
+        while let (Some(input), Some(consumer)) = (left.pop(), from.pop()) {
+            self.disconnect(input, consumer);
+            if self.slots[input.0].node.is_some() && self.is_dead(input) {
+                let removed = self.unlink(input);
+                from.extend(vec![input; removed.inputs.len()]);
+                left.extend(removed.inputs);
+                self.account(input, value);
+            }
+        }
+    }
+
+    /// Has everybody take the only input of the node of `value` instead of its result, and removes the node. False where that cannot be,
+    /// because the network's input would be its output.
+    pub(super) fn bypass(&mut self, value: ValueId) -> bool {
+        let &[input] = self.inputs(value) else {
+            unreachable!("only nodes with one input are bypassed");
+        };
+        if value == self.output {
+            if input == ValueId::INPUT {
+                return false;
+            }
+            self.output = input;
+        }
+        let consumers = mem::take(&mut self.slots[value.0].consumers);
+        for consumer in &consumers {
+            for taken in &mut self.node_mut(*consumer).inputs {
+                if *taken == value {
+                    *taken = input;
+                }
+            }
+            self.touch(*consumer);
+        }
+        self.slots[input.0].consumers.extend(&consumers);
+        let removed = self.unlink(value);
+        self.disconnect(input, value);
+        if input == self.output {
+            self.node_mut(input).name = removed.name;
+        }
+        self.touch(input);
+        // What vanishes is accounted for by the node that computes its value, or at the input by one that takes it.
+        match consumers.first() {
+            Some(consumer) if input == ValueId::INPUT => self.account(value, *consumer),
+            _ => self.account(value, input),
+        }
+        true
+    }
+
+    /// Removes a dead node; what it accounted for is lost.
+    pub(super) fn remove(&mut self, value: ValueId) {
+        for input in self.unlink(value).inputs {
+            self.disconnect(input, value);
+        }
+    }
+
+    /// A new node behind `after` in the order of execution, called after its node.
+    pub(super) fn insert(
+        &mut self,
+        after: ValueId,
+        part: &str,
+        operator: Operator,
+        inputs: Vec<ValueId>,
+    ) -> ValueId {
+        let name = match &self.slots[after.0].node {
+            Some(node) => format!("{}/{part}", node.name),
+            None => part.to_owned(),
+        };
+        let name = self.node_names.unique(name);
+        let shape = self.infer(&operator, &inputs);
+        let node = Node {
+            name,
+            operator,
+            inputs,
+        };
+        self.push(Some(node), shape, Vec::new(), after)
+    }
+
+    /// Has `value` be the output, with the name of the one before.
+    pub(super) fn set_output(&mut self, value: ValueId) {
+        let before = mem::replace(&mut self.output, value);
+        let name = mem::take(&mut self.node_mut(value).name);
+        let name = mem::replace(&mut self.node_mut(before).name, name);
+        self.node_mut(value).name = name;
+    }
+
+    /// The network without whatever nothing takes, and what its nodes account for. Parameters are in the order of use.
+    pub(super) fn finish(mut self) -> (Network, Vec<Vec<usize>>) {
+        let order: Vec<ValueId> = self.order().collect();
+        let mut numbers = vec![ValueId::INPUT; self.slots.len()];
+        let mut parameters = Vec::new();
+        let mut nodes = Vec::with_capacity(order.len());
+        let mut origins = Vec::with_capacity(order.len());
+        for (index, value) in order.into_iter().enumerate() {
+            numbers[value.0] = ValueId::of_node(index);
+            let slot = &mut self.slots[value.0];
+            let mut node = slot.node.take().expect("nodes in order are there");
+            for input in &mut node.inputs {
+                *input = numbers[input.0];
+            }
+            for id in node.operator.parameters_mut() {
+                let blank = Parameter::new(String::new(), Role::Constant, vec![0], Vec::new());
+                parameters.push(mem::replace(&mut self.parameters[id.0], blank));
+                *id = ParameterId(parameters.len() - 1);
+            }
+            nodes.push(node);
+            origins.push(mem::take(&mut slot.origins));
+        }
+        let input = self.slots[0].shape.clone();
+        let network = Network::new(self.name, input, self.labels, nodes, parameters);
+        (network.expect("rules keep networks whole"), origins)
+    }
+
+    fn node(&self, value: ValueId) -> &Node {
+        self.slots[value.0]
+            .node
+            .as_ref()
+            .expect("the node is there")
+    }
+
+    fn node_mut(&mut self, value: ValueId) -> &mut Node {
+        self.slots[value.0]
+            .node
+            .as_mut()
+            .expect("the node is there")
+    }
+
+    fn infer(&self, operator: &Operator, inputs: &[ValueId]) -> Shape {
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| self.shape(*input)).collect();
+        operator_shape(operator, &shapes, &self.parameters).expect("rules keep networks whole")
+    }
+
+    /// Puts a node behind `previous` in the order of execution.
+    fn push(
+        &mut self,
+        node: Option<Node>,
+        shape: Shape,
+        origins: Vec<usize>,
+        previous: ValueId,
+    ) -> ValueId {
+        let value = ValueId(self.slots.len());
+        let next = match self.slots.get_mut(previous.0) {
+            Some(slot) => slot.next.replace(value),
+            None => None,
+        };
+        if let Some(next) = next {
+            self.slots[next.0].previous = value;
+        }
+        for input in node.iter().flat_map(|node| &node.inputs) {
+            self.slots[input.0].consumers.insert(value);
+        }
+        self.slots.push(Slot {
+            node,
+            shape,
+            consumers: BTreeSet::new(),
+            origins,
+            previous,
+            next,
+            is_queued: false,
+        });
+        self.touch(value);
+        value
+    }
+
+    /// Takes a node out of the order of execution. Its inputs still know it.
+    fn unlink(&mut self, value: ValueId) -> Node {
+        let slot = &mut self.slots[value.0];
+        let (previous, next) = (slot.previous, slot.next);
+        let node = slot.node.take().expect("the node is there");
+        self.slots[previous.0].next = next;
+        if let Some(next) = next {
+            self.slots[next.0].previous = previous;
+        }
+        node
+    }
+
+    /// `consumer` does not take `input` any more. Rules look at nodes that are taken by nobody, or by one alone.
+    fn disconnect(&mut self, input: ValueId, consumer: ValueId) {
+        self.slots[input.0].consumers.remove(&consumer);
+        match self.only_consumer(input) {
+            Some(last) => self.touch(last),
+            None if self.is_dead(input) => self.touch(input),
+            None => {}
+        }
+    }
+
+    /// The node of `to` accounts for what that of `from` did.
+    fn account(&mut self, from: ValueId, to: ValueId) {
+        let mut moved = mem::take(&mut self.slots[from.0].origins);
+        let origins = &mut self.slots[to.0].origins;
+        // The shorter joins the longer: long chains of nodes vanish one by one.
+        if moved.len() > origins.len() {
+            mem::swap(&mut moved, origins);
+        }
+        origins.append(&mut moved);
+    }
+
+    fn touch(&mut self, value: ValueId) {
+        let slot = &mut self.slots[value.0];
+        if slot.node.is_some() && !mem::replace(&mut slot.is_queued, true) {
+            self.queue.push_back(value);
+        }
+    }
+
+    fn touch_around(&mut self, value: ValueId) {
+        self.touch(value);
+        let consumers = mem::take(&mut self.slots[value.0].consumers);
+        for consumer in &consumers {
+            self.touch(*consumer);
+        }
+        self.slots[value.0].consumers = consumers;
+    }
+}
+
+/// Names that are taken.
+struct Names {
+    taken: HashSet<String>,
+    /// The number to try next behind each name that was taken, so that many collisions take no more time than names.
+    next: HashMap<String, usize>,
+}
+
+impl Names {
+    fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        Self {
+            taken: names.map(str::to_owned).collect(),
+            next: HashMap::new(),
+        }
+    }
+
+    /// `wanted`, with a number behind it if it is taken.
+    fn unique(&mut self, wanted: String) -> String {
+        if self.taken.insert(wanted.clone()) {
+            return wanted;
+        }
+        let next = self.next.entry(wanted.clone()).or_insert(2);
+        loop {
+            let name = format!("{wanted}_{next}");
+            *next += 1;
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+}

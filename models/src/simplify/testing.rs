@@ -1,0 +1,189 @@
+//! Small networks for the tests of the rules.
+
+use super::{simplify, simplify_traced};
+use crate::function::{BinaryFunction, Function};
+use crate::network::{Network, Node, Parameter, ParameterId, Role, ValueId};
+use crate::operator::Operator;
+use crate::reference;
+use crate::window::Window;
+
+/// Puts a network together node by node. Nodes are called as the test says, parameters after them.
+pub(super) struct Graph {
+    input: Vec<usize>,
+    nodes: Vec<Node>,
+    parameters: Vec<Parameter>,
+}
+
+impl Graph {
+    pub(super) fn new(input: &[usize]) -> Self {
+        Self {
+            input: input.to_vec(),
+            nodes: Vec::new(),
+            parameters: Vec::new(),
+        }
+    }
+
+    pub(super) fn node(&mut self, name: &str, operator: Operator, inputs: &[ValueId]) -> ValueId {
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            operator,
+            inputs: inputs.to_vec(),
+        });
+        ValueId::of_node(self.nodes.len() - 1)
+    }
+
+    pub(super) fn unary(&mut self, name: &str, function: Function, input: ValueId) -> ValueId {
+        self.node(name, Operator::Unary(function), &[input])
+    }
+
+    pub(super) fn binary(
+        &mut self,
+        name: &str,
+        function: BinaryFunction,
+        inputs: [ValueId; 2],
+    ) -> ValueId {
+        self.node(name, Operator::Binary(function), &inputs)
+    }
+
+    pub(super) fn constant(&mut self, name: &str, shape: &[usize], values: &[f32]) -> ValueId {
+        let value = self.parameter(
+            format!("{name}.value"),
+            Role::Constant,
+            shape,
+            values.to_vec(),
+        );
+        self.node(name, Operator::Constant { value }, &[])
+    }
+
+    pub(super) fn reshape(&mut self, name: &str, shape: &[usize], input: ValueId) -> ValueId {
+        let shape = shape.to_vec();
+        self.node(name, Operator::Reshape { shape }, &[input])
+    }
+
+    pub(super) fn transpose(&mut self, name: &str, order: &[usize], input: ValueId) -> ValueId {
+        let order = order.to_vec();
+        self.node(name, Operator::Transpose { order }, &[input])
+    }
+
+    pub(super) fn select(
+        &mut self,
+        name: &str,
+        axis: usize,
+        indices: &[Option<usize>],
+        fill: f32,
+        input: ValueId,
+    ) -> ValueId {
+        let indices = indices.to_vec();
+        let operator = Operator::Select {
+            axis,
+            indices,
+            fill,
+        };
+        self.node(name, operator, &[input])
+    }
+
+    /// A convolution without a bias, with weights `[output, input, kernel, kernel]` that differ.
+    pub(super) fn convolution(
+        &mut self,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+        window: Window,
+        input: ValueId,
+    ) -> ValueId {
+        let shape = [outputs, inputs, window.kernel[0], window.kernel[1]];
+        let weight = self.weight(name, &shape);
+        let operator = Operator::Convolution {
+            weight,
+            bias: None,
+            window,
+            groups: 1,
+        };
+        self.node(name, operator, &[input])
+    }
+
+    /// A linear layer with weights that differ, and the bias 1, 2, ….
+    pub(super) fn linear(
+        &mut self,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+        input: ValueId,
+    ) -> ValueId {
+        let weight = self.weight(name, &[outputs, inputs]);
+        let bias = (1..=outputs).map(|bias| bias as f32).collect();
+        let bias = self.parameter(format!("{name}.bias"), Role::Bias, &[outputs], bias);
+        let bias = Some(bias);
+        self.node(name, Operator::Linear { weight, bias }, &[input])
+    }
+
+    pub(super) fn finish(self) -> Network {
+        let name = "test".to_owned();
+        Network::new(name, self.input, Vec::new(), self.nodes, self.parameters).unwrap()
+    }
+
+    fn weight(&mut self, node: &str, shape: &[usize]) -> ParameterId {
+        let count = shape.iter().product();
+        self.parameter(format!("{node}.weight"), Role::Weight, shape, waves(count))
+    }
+
+    fn parameter(
+        &mut self,
+        name: String,
+        role: Role,
+        shape: &[usize],
+        values: Vec<f32>,
+    ) -> ParameterId {
+        self.parameters
+            .push(Parameter::new(name, role, shape.to_vec(), values));
+        ParameterId(self.parameters.len() - 1)
+    }
+}
+
+/// Numbers in [−1, 1] that differ from their neighbours.
+pub(super) fn waves(count: usize) -> Vec<f32> {
+    (1..=count)
+        .map(|index| (index as f32 * 2.3).sin())
+        .collect()
+}
+
+/// Simplifies a network and checks that the result computes the same, up to rounding, and cannot be simplified further.
+pub(super) fn simplified(before: &Network) -> Network {
+    let after = simplify(before.clone());
+    let image = waves(before.shape(ValueId::INPUT).elements());
+    let expected = reference::evaluate(before, &image, 1);
+    let found = reference::evaluate(&after, &image, 1);
+    assert_eq!(after.shape(after.output()), before.shape(before.output()));
+    let largest = expected
+        .iter()
+        .fold(1.0, |largest: f32, x| largest.max(x.abs()));
+    for (expected, found) in expected.iter().zip(&found) {
+        // Each of some numbers that were folded was rounded once or twice.
+        let close = (expected - found).abs() <= 1e-5 * largest;
+        assert!(
+            close || expected == found || expected.is_nan() && found.is_nan(),
+            "{expected} became {found}"
+        );
+    }
+    assert_eq!(simplify(after.clone()), after, "not simplified to the end");
+    after
+}
+
+/// Checks that there is nothing to simplify.
+pub(super) fn assert_kept(network: &Network) {
+    assert_eq!(simplified(network), *network);
+}
+
+/// The nodes of a network, each as `name: operator`.
+pub(super) fn nodes(network: &Network) -> Vec<String> {
+    let line = |node: &Node| format!("{}: {}", node.name, node.operator.name());
+    network.nodes().iter().map(line).collect()
+}
+
+/// What the nodes of the simplified network account for, by their numbers in `network`.
+pub(super) fn origins(network: &Network) -> Vec<Vec<usize>> {
+    let numbers = (0..network.nodes().len()).map(|number| vec![number]);
+    let (_, mut origins) = simplify_traced(network.clone(), numbers.collect());
+    origins
+        .iter_mut()
+        .for_each(|origins| origins.sort_unstable());
+    origins
+}
