@@ -18,7 +18,7 @@ use std::rc::Rc;
 pub(super) use assemble::Lowered;
 pub(super) use layer::Statistics;
 use value::Computed;
-pub(super) use value::{Constant, Refusal, Value, axes, axis};
+pub(super) use value::{Constant, Refusal, Value, axes, axis, position};
 
 use emit::Names;
 

@@ -148,6 +148,21 @@ impl Value {
     }
 }
 
+impl From<Tensor> for Value {
+    fn from(tensor: Tensor) -> Self {
+        Self::Constant(tensor.into())
+    }
+}
+
+/// The position that a number of the file means on an axis of `length`: negative ones count from the end, and what lies outside is
+/// moved to the nearest end.
+pub(in crate::onnx::import) fn position(number: i64, length: usize) -> usize {
+    let length = i128::try_from(length).unwrap_or(i128::MAX);
+    let number = i128::from(number);
+    let position = if number < 0 { number + length } else { number };
+    usize::try_from(position.clamp(0, length)).unwrap_or_default()
+}
+
 /// The axis of `rank` that a number of the file means: negative ones count from the end.
 pub(in crate::onnx::import) fn axis(number: i64, rank: usize) -> Result<usize, Refusal> {
     let from_end = |rank: usize| rank.checked_sub(usize::try_from(number.unsigned_abs()).ok()?);
