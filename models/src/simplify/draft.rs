@@ -161,6 +161,22 @@ impl Draft {
         ParameterId(self.parameters.len() - 1)
     }
 
+    /// Gives the parameter of a constant that nothing will take any more another role and other numbers; it keeps its name.
+    pub(super) fn repurpose(
+        &mut self,
+        constant: ValueId,
+        role: Role,
+        values: Vec<f32>,
+    ) -> ParameterId {
+        let Some(Operator::Constant { value: id }) = self.operator(constant) else {
+            unreachable!("only constants are given another purpose");
+        };
+        let id = *id;
+        let name = self.parameter(id).name().to_owned();
+        self.parameters[id.0] = Parameter::new(name, role, vec![values.len()], values);
+        id
+    }
+
     /// Pays for the computation of `elements`; false if the budget does not allow it.
     pub(super) fn spend(&mut self, elements: usize) -> bool {
         let left = self.budget.checked_sub(elements);

@@ -4,6 +4,7 @@ use super::decode::Graph;
 use super::walk::{NodeResult, Walked};
 use crate::network::Network;
 use crate::onnx::{Explained, Fate, Import, ImportOptions, InputLayout, OnnxError};
+use crate::simplify::simplify_traced;
 
 /// Puts the network together.
 pub(super) fn finish(
@@ -24,6 +25,10 @@ pub(super) fn finish(
         network.nodes,
         network.parameters,
     )?;
+    let (mut network, origins) = simplify_traced(network, origins);
+    if graph.labels.len() == network.classes() {
+        network = network.with_labels(graph.labels.clone())?;
+    }
     let explanation = explain(graph, &network, &origins, &results);
     Ok(Import {
         network,
