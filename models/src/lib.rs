@@ -27,6 +27,7 @@
 pub mod builder;
 pub mod file;
 pub mod function;
+mod names;
 pub mod network;
 pub mod onnx;
 pub mod operator;

@@ -1,19 +1,23 @@
 //! The last steps: a network from what the walk made, simplified, and what became of every node.
 
+use std::collections::HashSet;
+
 use super::decode::Graph;
 use super::walk::{NodeResult, Walked};
-use crate::network::Network;
-use crate::onnx::{Explained, Fate, Import, ImportOptions, InputLayout, OnnxError};
+use crate::names::Names;
+use crate::network::{Network, Node, ParameterId, Role, ValueId};
+use crate::onnx::{Explained, Fate, Import, InputLayout, OnnxError};
+use crate::operator::Operator;
+use crate::shape::Shape;
 use crate::simplify::simplify_traced;
 
+/// For each node of a network the nodes of the file that it accounts for.
+type Origins = Vec<Vec<usize>>;
+
 /// Puts the network together.
-pub(super) fn finish(
-    graph: &Graph,
-    walked: Walked,
-    _options: &ImportOptions,
-) -> Result<Import, OnnxError> {
+pub(super) fn finish(graph: &Graph, walked: Walked) -> Result<Import, OnnxError> {
     let Walked { network, results } = walked;
-    let origins: Vec<Vec<usize>> = network.origins.iter().map(|origin| vec![*origin]).collect();
+    let origins = network.origins.iter().map(|origin| vec![*origin]).collect();
     let name = match graph.name.as_str() {
         "" => "onnx".to_owned(),
         name => name.to_owned(),
@@ -25,23 +29,90 @@ pub(super) fn finish(
         network.nodes,
         network.parameters,
     )?;
-    let (mut network, origins) = simplify_traced(network, origins);
+    let (network, origins) = simplify_traced(network, origins);
+    let (mut network, origins, layout) = match channels_first(&network, &origins) {
+        Some((network, origins)) => (network, origins, InputLayout::ChannelsLast),
+        None => (network, origins, InputLayout::Same),
+    };
     if graph.labels.len() == network.classes() {
         network = network.with_labels(graph.labels.clone())?;
     }
+    name_constants(&mut network);
     let explanation = explain(graph, &network, &origins, &results);
     Ok(Import {
         network,
-        layout: InputLayout::Same,
+        layout,
         explanation,
     })
 }
 
-/// What became of every node of the file. `origins` are, for each node of the network, those it was made for.
+/// The same network for an input with the channels first, if its input is an image with the channels last and it turns that around
+/// anyway.
+fn channels_first(network: &Network, origins: &Origins) -> Option<(Network, Origins)> {
+    let &[height, width, channels] = &network.shape(ValueId::INPUT).0[..] else {
+        return None;
+    };
+    if !matches!(channels, 1 | 3 | 4) || height <= channels || width <= channels {
+        return None;
+    }
+    // Turned at its input and simplified, the network has fewer transpositions only where the two meet.
+    let transpositions = |network: &Network| {
+        let nodes = network.nodes().iter();
+        nodes
+            .filter(|node| matches!(node.operator, Operator::Transpose { .. }))
+            .count()
+    };
+    let before = transpositions(network);
+    if before == 0 {
+        return None;
+    }
+    let (name, labels, nodes, parameters, _) = network.clone().into_parts();
+    let mut names = Names::new(nodes.iter().map(|node| node.name.as_str()));
+    let turn = Node {
+        name: names.unique("input".to_owned()),
+        operator: Operator::Transpose {
+            order: vec![1, 2, 0],
+        },
+        inputs: vec![ValueId::INPUT],
+    };
+    let later = nodes.into_iter().map(|mut node| {
+        for ValueId(input) in &mut node.inputs {
+            *input += 1;
+        }
+        node
+    });
+    let nodes = std::iter::once(turn).chain(later).collect();
+    let shape = Shape(vec![channels, height, width]);
+    let turned = Network::new(name, shape, labels, nodes, parameters).ok()?;
+    let origins = std::iter::once(Vec::new()).chain(origins.iter().cloned());
+    let (turned, origins) = simplify_traced(turned, origins.collect());
+    (transpositions(&turned) < before).then_some((turned, origins))
+}
+
+/// Calls the value of each constant like its node: in a file the two are one, an initialiser with one name. Where another parameter has
+/// the name, the value keeps its own.
+fn name_constants(network: &mut Network) {
+    let constants = network.nodes().iter().filter_map(|node| match node.operator {
+        Operator::Constant { value } => Some((value, node.name.clone())),
+        _ => None,
+    });
+    let constants: Vec<(ParameterId, String)> = constants.collect();
+    let parameters = network.parameters().iter();
+    let others = parameters.filter(|parameter| parameter.role() != Role::Constant);
+    let taken: HashSet<String> = others.map(|parameter| parameter.name().to_owned()).collect();
+    for (ParameterId(id), name) in constants {
+        if !taken.contains(&name) {
+            let parameter = &mut network.parameters_mut()[id];
+            *parameter = parameter.clone().renamed(name);
+        }
+    }
+}
+
+/// What became of every node of the file.
 fn explain(
     graph: &Graph,
     network: &Network,
-    origins: &[Vec<usize>],
+    origins: &Origins,
     results: &[Option<NodeResult>],
 ) -> Vec<Explained> {
     let mut became = vec![Vec::new(); graph.nodes.len()];

@@ -29,5 +29,5 @@ pub(super) fn import(
     let (graph, initializers) = decode::decode(bytes, folder, options.max_elements)?;
     let interface = interface::Interface::new(&graph, options)?;
     let walked = walk::walk(&graph, initializers, &interface, options)?;
-    finish::finish(&graph, walked, options)
+    finish::finish(&graph, walked)
 }

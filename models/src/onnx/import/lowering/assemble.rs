@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::emit::{Names, fresh_name};
 use super::{GraphNode, Lowering, Refusal, Value};
+use crate::names::Names;
 use crate::network::{Node, Parameter, ParameterId, ValueId};
 use crate::operator::Operator;
 use crate::shape::Shape;
@@ -138,14 +138,11 @@ fn named(parameters: Vec<(Parameter, Option<Rc<str>>, String)>) -> Vec<Parameter
         *uses.entry(source).or_default() += 1;
     }
     // A node's name for a parameter must not take one of the file's.
-    let mut names: Names = uses.keys().map(|name| (name.to_string(), 2)).collect();
+    let mut names = Names::new(uses.keys().map(|name| &**name));
     let parameters = parameters.into_iter().map(|(parameter, source, node)| {
         let name = match source.filter(|source| uses[source] == 1) {
             Some(source) => source.to_string(),
-            None => {
-                let wanted = format!("{node}.{}", parameter.role().name());
-                fresh_name(&mut names, &wanted)
-            }
+            None => names.unique(format!("{node}.{}", parameter.role().name())),
         };
         parameter.renamed(name)
     });

@@ -1,6 +1,5 @@
 //! Nodes and parameters of the network as they are made, and how ONNX values lie in it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::value::Computed;
@@ -74,7 +73,9 @@ impl Lowering {
                 "the network would get more than {MAX_NODES} nodes"
             )));
         }
-        let name = self.fresh_name(&format!("{}/{}", self.current.1, operator.name()));
+        let name = self
+            .names
+            .unique(format!("{}/{}", self.current.1, operator.name()));
         let node = Node {
             name,
             operator,
@@ -138,36 +139,8 @@ impl Lowering {
     /// Gives the node that computes `id` another name, made unique.
     pub(super) fn rename(&mut self, id: ValueId, name: &str) {
         let Some(index) = id.node() else { return };
-        let old = std::mem::take(&mut self.nodes[index].name);
-        self.node_names.remove(&old);
-        self.nodes[index].name = self.fresh_name(name);
+        self.nodes[index].name = self.names.unique(name.to_owned());
     }
-
-    fn fresh_name(&mut self, wanted: &str) -> String {
-        fresh_name(&mut self.node_names, wanted)
-    }
-}
-
-/// Names that are taken, each with the number to try next when it is wanted again.
-pub(super) type Names = HashMap<String, usize>;
-
-/// The wanted name, or where it is taken the same with a number; it is taken from now on.
-pub(super) fn fresh_name(taken: &mut Names, wanted: &str) -> String {
-    let Some(number) = taken.get(wanted) else {
-        taken.insert(wanted.to_owned(), 2);
-        return wanted.to_owned();
-    };
-    let mut number = *number;
-    let name = loop {
-        let name = format!("{wanted}_{number}");
-        number += 1;
-        if !taken.contains_key(&name) {
-            break name;
-        }
-    };
-    taken.insert(wanted.to_owned(), number);
-    taken.insert(name.clone(), 2);
-    name
 }
 
 /// The elements as the floats a network computes with. Integers that f32 does not have are refused.

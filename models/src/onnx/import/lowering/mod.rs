@@ -20,10 +20,9 @@ pub(super) use layer::Statistics;
 use value::Computed;
 pub(super) use value::{Constant, Refusal, Value, axes, axis, position};
 
-use emit::Names;
-
 use super::attribute::GraphNode;
 use super::tensor::{ElementType, Tensor};
+use crate::names::Names;
 use crate::network::{Node, Parameter, ValueId};
 use crate::onnx::ImportOptions;
 use crate::shape::Shape;
@@ -47,7 +46,8 @@ pub(super) struct Lowering {
     parameters: Vec<Parameter>,
     /// For each parameter its name in the file.
     sources: Vec<Option<Rc<str>>>,
-    node_names: Names,
+    /// Those of its nodes.
+    names: Names,
     values: HashMap<String, Value>,
     /// Nodes that hold constants, by the tensor and the shape they hold it in. The tensors are kept so that no address is used twice.
     constant_nodes: HashMap<(*const Tensor, Vec<usize>), (Rc<Tensor>, ValueId)>,
@@ -74,7 +74,7 @@ impl Lowering {
             shapes: Vec::new(),
             parameters: Vec::new(),
             sources: Vec::new(),
-            node_names: Names::new(),
+            names: Names::new(std::iter::empty()),
             values: HashMap::new(),
             constant_nodes: HashMap::new(),
             current: (0, String::new()),

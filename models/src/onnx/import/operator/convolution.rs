@@ -45,25 +45,31 @@ fn conv_transpose(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value
     let mirrored = mirror(constant_weight(&weight)?, groups)?;
     let mut stuffed = x.clone();
     for (axis, (slide, crop)) in slides.iter_mut().zip(crops).enumerate() {
-        let length = (lengths[axis] - 1) * slide.stride + 1;
-        // Every window that touches the input, less what is cropped. Where more is cropped than lies beyond the input, of that too.
+        // What every window that touches the input needs around it, less what is cropped. Where more is cropped than lies there, of the
+        // input too, and then the padding is written out.
+        let last = ((lengths[axis] - 1) * slide.stride) as i64;
         let [before, after] = crop.map(|crop| slide.extent() as i64 - 1 - crop);
-        let positions = -before.min(0)..length as i64 + after.min(0);
+        let (positions, before, after) = match before < 0 || after < 0 {
+            true => (-before..=last + after, 0, 0),
+            false => (0..=last, before as usize, after as usize),
+        };
         if positions.is_empty() {
             return Err("the padding leaves nothing of the output".into());
         }
-        spatial::check_length(length)?;
+        spatial::check_length((positions.end() - positions.start() + 1) as usize)?;
         let stride = slide.stride as i64;
-        let indices = positions
-            .map(|position| (position % stride == 0).then_some((position / stride) as usize))
-            .collect();
-        stuffed = lowering.select(&stuffed, axis + 2, indices, 0.0)?;
+        let source = |position: i64| {
+            let holds = (0..=last).contains(&position) && position % stride == 0;
+            holds.then_some((position / stride) as usize)
+        };
         *slide = Slide {
             stride: 1,
-            before: before.max(0) as usize,
-            after: after.max(0) as usize,
+            before,
+            after,
             ..*slide
         };
+        let indices = positions.map(source).collect();
+        stuffed = lowering.select(&stuffed, axis + 2, indices, 0.0)?;
     }
     let y = slide(
         lowering,
@@ -216,3 +222,6 @@ fn mirror(weight: &Constant, groups: usize) -> Result<Constant, Refusal> {
     let shape = [&[groups * outputs_of_group, inputs_of_group], kernel].concat();
     Ok(weight.with(Tensor::of_floats(shape, mirrored)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,3 +165,104 @@ fn contract(
         letters,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::onnx::import::testing::{Model, floats, string_attribute};
+
+    fn model(equation: &str, shape: &[i64], constant: &[i64], values: &[f32]) -> Model {
+        let constant = floats("c", constant, values);
+        let attributes = vec![string_attribute("equation", equation)];
+        Model::of_node(12, shape, "Einsum", &[constant], attributes)
+    }
+
+    #[test]
+    fn letters_left_out_are_summed_and_the_output_is_ordered() {
+        let attributes = || vec![string_attribute("equation", "ijk -> ki")];
+        let sum = Model::of_node(12, &[2, 2, 1], "Einsum", &[], attributes());
+        assert_eq!(sum.output_shape(), [1, 2]);
+        assert_eq!(sum.run(&[1.0, 2.0, 3.0, 4.0]), [3.0, 7.0]);
+    }
+
+    #[test]
+    fn an_output_that_is_not_written_has_the_letters_that_occur_once() {
+        let model = model("kj,ji", &[2, 1], &[1, 1], &[2.0]);
+        assert_eq!(model.output_shape(), [1, 2]);
+    }
+
+    #[test]
+    fn equations_beyond_products_are_refused() {
+        let refusal = |equation| model(equation, &[2, 2], &[2, 2], &[1.0; 4]).refusal();
+        assert!(refusal("...i,ij->...j").contains("more than letters"));
+        assert!(refusal("ii,ij->j").contains("repeats a letter"));
+        assert!(refusal("ij,jk->z").contains("no input has the axis 'z'"));
+        assert!(refusal("ij->ij").contains("1 terms for 2 inputs"));
+        assert!(refusal("ijk,ij->k").contains("3 letters for a value with 2 axes"));
+        let lengths = model("ij,jk->ik", &[2, 2], &[3, 2], &[1.0; 6]).refusal();
+        assert!(lengths.contains("different lengths"), "{lengths}");
+    }
+
+    /// Every term by its definition: a sum over all values of all letters.
+    fn naive(
+        terms: [&[u8]; 2],
+        output: &[u8],
+        lengths: [usize; 4],
+        values: [&[f32]; 2],
+    ) -> Vec<f32> {
+        let offset = |letters: &[u8], index: [usize; 4]| {
+            letters.iter().fold(0, |offset, letter| {
+                offset * lengths[usize::from(*letter)] + index[usize::from(*letter)]
+            })
+        };
+        let size: usize = output
+            .iter()
+            .map(|letter| lengths[usize::from(*letter)])
+            .product();
+        let mut result = vec![0.0; size];
+        for count in 0..lengths.iter().product() {
+            let mut rest = count;
+            let index = lengths.map(|length| {
+                let index = rest % length;
+                rest /= length;
+                index
+            });
+            // Letters that occur nowhere have but one value.
+            let factors = [0, 1].map(|term| values[term][offset(terms[term], index)]);
+            result[offset(output, index)] += factors[0] * factors[1];
+        }
+        result
+    }
+
+    proptest! {
+        #[test]
+        fn products_are_sums_over_all_letters(
+            lengths in prop::array::uniform4(1usize..4),
+            left in prop::sample::subsequence(vec![0u8, 1, 2, 3], 1..4).prop_shuffle(),
+            right in prop::sample::subsequence(vec![0u8, 1, 2, 3], 1..4).prop_shuffle(),
+            keep: [bool; 4],
+        ) {
+            let occurs = |letter: &u8| left.contains(letter) || right.contains(letter);
+            let lengths = [0u8, 1, 2, 3].map(|letter| {
+                if occurs(&letter) { lengths[usize::from(letter)] } else { 1 }
+            });
+            let kept = |letter: &u8| occurs(letter) && keep[usize::from(*letter)];
+            let output: Vec<u8> = (0..4).rev().filter(kept).collect();
+            let shape = |letters: &[u8]| -> Vec<i64> {
+                letters.iter().map(|letter| lengths[usize::from(*letter)] as i64).collect()
+            };
+            let numbers = |letters: &[u8], step: i64| -> Vec<f32> {
+                let count: i64 = shape(letters).iter().product();
+                (0..count).map(|index| (index * step % 7 - 3) as f32).collect()
+            };
+            let text = |letters: &[u8]| -> String {
+                letters.iter().map(|letter| char::from(b'a' + letter)).collect()
+            };
+            let equation = format!("{},{}->{}", text(&left), text(&right), text(&output));
+            let (x, c) = (numbers(&left, 3), numbers(&right, 5));
+            let model = model(&equation, &shape(&left), &shape(&right), &c);
+            prop_assert_eq!(model.run(&x), naive([&left, &right], &output, lengths, [&x, &c]));
+        }
+    }
+}

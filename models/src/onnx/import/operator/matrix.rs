@@ -122,3 +122,135 @@ fn made_from(source: &Constant, value: Value) -> Constant {
         Value::Computed(_) => unreachable!("functions of constants are constants"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::network::Role;
+    use crate::onnx::import::testing::{Model, float_attribute, floats, int_attribute};
+    use crate::operator::Operator;
+
+    const MATRIX: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+
+    #[test]
+    fn a_constant_matrix_on_the_right_becomes_prunable_weights() {
+        let model = Model::of_node(
+            13,
+            &[1, 3],
+            "MatMul",
+            &[floats("fc.weight", &[3, 2], &MATRIX)],
+            vec![],
+        );
+        assert_eq!(model.run(&[1.0, 10.0, 100.0]), [531.0, 642.0]);
+        let network = model.network();
+        let weights: Vec<_> = network.parameters().iter().collect();
+        assert_eq!(weights.len(), 1);
+        assert_eq!(weights[0].name(), "fc.weight");
+        assert_eq!(weights[0].role(), Role::Weight);
+        assert_eq!(weights[0].shape(), [2, 3]);
+    }
+
+    #[test]
+    fn vectors_are_rows_on_the_left_and_columns_on_the_right() {
+        let column = floats("v", &[3], &[1.0, 10.0, 100.0]);
+        let model = Model::of_node(13, &[2, 3], "MatMul", &[column], vec![]);
+        assert_eq!(model.output_shape(), [2]);
+        assert_eq!(model.run(&MATRIX), [321.0, 654.0]);
+
+        let right = floats("m", &[1, 3, 2], &MATRIX);
+        let model = Model::of_node(13, &[3], "MatMul", &[right], vec![]);
+        assert_eq!(model.output_shape(), [1, 2]);
+        assert_eq!(model.run(&[1.0, 10.0, 100.0]), [531.0, 642.0]);
+    }
+
+    #[test]
+    fn a_constant_matrix_on_the_left_stays_a_constant() {
+        let model = Model::new(13)
+            .input("x", &[3, 1])
+            .node("MatMul", &["m", "x"], &["y"], vec![])
+            .initializer(floats("m", &[2, 3], &MATRIX))
+            .output("y");
+        assert_eq!(model.run(&[1.0, 10.0, 100.0]), [321.0, 654.0]);
+        assert_eq!(model.network().parameters()[0].role(), Role::Constant);
+    }
+
+    fn gemm(c: &[i64], values: &[f32], attributes: Vec<(&str, f32)>) -> Model {
+        let attributes = attributes.into_iter().map(|(name, value)| match name {
+            "alpha" | "beta" => float_attribute(name, value),
+            _ => int_attribute(name, value as i64),
+        });
+        let transposed = attributes
+            .clone()
+            .any(|attribute| attribute.name == "transB");
+        let dims = if transposed { [2, 3] } else { [3, 2] };
+        let constants = [floats("w", &dims, &MATRIX), floats("c", c, values)];
+        Model::of_node(13, &[1, 3], "Gemm", &constants, attributes.collect())
+    }
+
+    #[test]
+    fn factors_of_a_product_go_into_weights_and_bias() {
+        let attributes = vec![("alpha", 2.0), ("beta", 0.5), ("transB", 1.0)];
+        let model = gemm(&[2], &[10.0, 20.0], attributes);
+        let expected = [2.0 * 321.0 + 5.0, 2.0 * 654.0 + 10.0];
+        assert_eq!(model.run(&[1.0, 10.0, 100.0]), expected);
+        let network = model.import().unwrap().network;
+        assert!(matches!(
+            network.nodes(),
+            [node] if matches!(node.operator, Operator::Linear { bias: Some(_), .. })
+        ));
+    }
+
+    #[test]
+    fn what_is_added_to_a_product_is_broadcast_to_it() {
+        let x = [1.0, 10.0, 100.0];
+        assert_eq!(gemm(&[], &[0.5], vec![]).run(&x), [531.5, 642.5]);
+        assert_eq!(gemm(&[1, 1], &[0.5], vec![]).run(&x), [531.5, 642.5]);
+        assert_eq!(gemm(&[1, 2], &[0.5, 0.25], vec![]).run(&x), [531.5, 642.25]);
+        let refusal = gemm(&[2, 1], &[0.5, 0.25], vec![]).refusal();
+        assert!(refusal.contains("does not fit"), "{refusal}");
+    }
+
+    #[test]
+    fn computed_matrices_are_multiplied() {
+        let model = Model::new(13)
+            .input("x", &[2, 3])
+            .node(
+                "Gemm",
+                &["x", "x", "x"],
+                &["y"],
+                vec![int_attribute("transA", 1)],
+            )
+            .output("y");
+        // The third value has two rows, the product three.
+        assert!(model.refusal().contains("broadcast"));
+        let model = Model::new(13)
+            .input("x", &[2, 3])
+            .node(
+                "Gemm",
+                &["x", "x"],
+                &["y"],
+                vec![int_attribute("transB", 1), float_attribute("alpha", 0.5)],
+            )
+            .output("y");
+        assert_eq!(model.run(&MATRIX), [7.0, 16.0, 16.0, 38.5]);
+    }
+
+    #[test]
+    fn products_that_do_not_exist_are_refused() {
+        let scalar = Model::of_node(13, &[2], "MatMul", &[floats("c", &[], &[1.0])], vec![]);
+        assert!(scalar.refusal().contains("single numbers"));
+        let ranks = Model::of_node(13, &[2], "Gemm", &[floats("c", &[2, 2], &[1.0; 4])], vec![]);
+        assert!(ranks.refusal().contains("two matrices"));
+        let lengths = Model::of_node(
+            13,
+            &[1, 2],
+            "MatMul",
+            &[floats("c", &[3, 1], &[1.0; 3])],
+            vec![],
+        );
+        assert!(
+            lengths.refusal().contains("is needed"),
+            "{}",
+            lengths.refusal()
+        );
+    }
+}

@@ -192,3 +192,6 @@ fn order(node: &GraphNode) -> Result<f32, Refusal> {
     }
     Ok(order as f32)
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,121 @@ fn running_sum(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, 
         .collect();
     Ok(vec![apply_along(lowering, &x, axis, length, matrix)?])
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::import::testing::{Model, int_attribute, ints, ints_attribute};
+
+    const X: [f32; 6] = [1.0, -2.0, 3.0, 4.0, 5.0, -6.0];
+
+    /// Rows reduced, by way of the attribute.
+    fn rows(operator: &str) -> Vec<f32> {
+        let attributes = vec![ints_attribute("axes", &[-1]), int_attribute("keepdims", 0)];
+        let model = Model::of_node(11, &[2, 3], operator, &[], attributes);
+        assert_eq!(model.output_shape(), [2]);
+        model.run(&X)
+    }
+
+    #[test]
+    fn reductions_are_what_they_are_called() {
+        let near = |operator, wanted: [f32; 2]| {
+            let got = rows(operator);
+            assert!(
+                (got[0] - wanted[0]).abs() < 1e-5 && (got[1] - wanted[1]).abs() < 1e-5,
+                "{operator}: {got:?}"
+            );
+        };
+        near("ReduceSum", [2.0, 3.0]);
+        near("ReduceMean", [2.0 / 3.0, 1.0]);
+        near("ReduceMax", [3.0, 5.0]);
+        near("ReduceMin", [-2.0, -6.0]);
+        near("ReduceProd", [-6.0, -120.0]);
+        near("ReduceL1", [6.0, 15.0]);
+        near("ReduceL2", [14f32.sqrt(), 77f32.sqrt()]);
+        near("ReduceSumSquare", [14.0, 77.0]);
+        near("ReduceLogSum", [2f32.ln(), 3f32.ln()]);
+        let exponentials = |values: &[f32]| values.iter().map(|x| x.exp()).sum::<f32>().ln();
+        near(
+            "ReduceLogSumExp",
+            [exponentials(&X[..3]), exponentials(&X[3..])],
+        );
+    }
+
+    #[test]
+    fn a_sum_of_exponentials_does_not_overflow() {
+        let model = Model::of_node(18, &[1, 2], "ReduceLogSumExp", &[], vec![]);
+        assert_eq!(model.run(&[1000.0, 0.0]), [1000.0]);
+    }
+
+    #[test]
+    fn axes_are_an_input_since_opset_18_and_all_where_none_are_named() {
+        let axes = ints("axes", &[1], &[0]);
+        let model = Model::of_node(18, &[2, 3], "ReduceMax", &[axes], vec![]);
+        assert_eq!(model.output_shape(), [1, 3]);
+        assert_eq!(model.run(&X), [4.0, 5.0, 3.0]);
+        let all = Model::of_node(13, &[2, 3], "ReduceSum", &[], vec![]);
+        assert_eq!(all.output_shape(), [1, 1]);
+        assert_eq!(all.run(&X), [5.0]);
+    }
+
+    #[test]
+    fn no_axes_may_mean_none() {
+        let none = || vec![int_attribute("noop_with_empty_axes", 1)];
+        let sum = Model::of_node(18, &[2, 3], "ReduceSum", &[], none());
+        assert_eq!(sum.run(&X), X);
+        let squares = Model::of_node(18, &[2, 3], "ReduceSumSquare", &[], none());
+        assert_eq!(squares.run(&X), X.map(|x| x * x));
+    }
+
+    #[test]
+    fn positions_are_the_first_or_the_last() {
+        let run = |operator, last| {
+            let attributes = vec![
+                int_attribute("axis", 1),
+                int_attribute("select_last_index", last),
+                int_attribute("keepdims", 0),
+            ];
+            let model = Model::of_node(13, &[2, 4], operator, &[], attributes);
+            model.run(&[1.0, 7.0, 7.0, 1.0, 2.0, 0.0, 0.0, 1.0])
+        };
+        assert_eq!(run("ArgMax", 0), [1.0, 0.0]);
+        assert_eq!(run("ArgMax", 1), [2.0, 0.0]);
+        assert_eq!(run("ArgMin", 0), [0.0, 1.0]);
+        assert_eq!(run("ArgMin", 1), [3.0, 2.0]);
+    }
+
+    #[test]
+    fn running_sums_go_forwards_or_backwards_with_the_element_or_without() {
+        let run = |axis, exclusive, reverse| {
+            let attributes = vec![
+                int_attribute("exclusive", exclusive),
+                int_attribute("reverse", reverse),
+            ];
+            let axis = ints("axis", &[], &[axis]);
+            Model::of_node(14, &[2, 3], "CumSum", &[axis], attributes).run(&X)
+        };
+        assert_eq!(run(1, 0, 0), [1.0, -1.0, 2.0, 4.0, 9.0, 3.0]);
+        assert_eq!(run(1, 1, 0), [0.0, 1.0, -1.0, 0.0, 4.0, 9.0]);
+        assert_eq!(run(1, 0, 1), [2.0, 1.0, 3.0, 3.0, -1.0, -6.0]);
+        assert_eq!(run(1, 1, 1), [1.0, 3.0, 0.0, -1.0, -6.0, 0.0]);
+        assert_eq!(run(0, 0, 0), [1.0, -2.0, 3.0, 5.0, 3.0, -3.0]);
+    }
+
+    #[test]
+    fn axes_that_are_not_there_are_refused() {
+        let refusal = |axes: &[i64]| {
+            Model::of_node(
+                11,
+                &[2, 3],
+                "ReduceSum",
+                &[],
+                vec![ints_attribute("axes", axes)],
+            )
+            .refusal()
+        };
+        assert!(refusal(&[2]).contains("axis 2 of a value with 2 axes"));
+        assert!(refusal(&[1, -1]).contains("named twice"));
+        let running = Model::of_node(14, &[2], "CumSum", &[], vec![]);
+        assert!(running.refusal().contains("needs one axis"));
+    }
+}

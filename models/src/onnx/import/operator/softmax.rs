@@ -73,3 +73,86 @@ pub(super) fn along_axis(
     let y = function(lowering, &flat, 1)?;
     lowering.reshape(&y, x.shape())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::import::testing::{Model, int_attribute};
+
+    fn run(operator: &str, opset: i64, axis: Option<i64>) -> Vec<f32> {
+        let attributes = axis
+            .map(|axis| int_attribute("axis", axis))
+            .into_iter()
+            .collect();
+        let model = Model::of_node(opset, &[2, 2, 2], operator, &[], attributes);
+        let ln = f32::ln;
+        model.run(&[
+            ln(1.0),
+            ln(2.0),
+            ln(3.0),
+            ln(4.0),
+            ln(1.0),
+            ln(1.0),
+            ln(2.0),
+            ln(6.0),
+        ])
+    }
+
+    fn near(got: &[f32], wanted: &[f32]) -> bool {
+        got.len() == wanted.len() && got.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6)
+    }
+
+    #[test]
+    fn softmax_was_along_all_axes_from_one_on_and_is_along_one() {
+        let all = [0.1, 0.2, 0.3, 0.4, 0.1, 0.1, 0.2, 0.6];
+        assert!(near(&run("Softmax", 11, None), &all));
+        let last = [
+            1.0 / 3.0,
+            2.0 / 3.0,
+            3.0 / 7.0,
+            4.0 / 7.0,
+            0.5,
+            0.5,
+            0.25,
+            0.75,
+        ];
+        assert!(near(&run("Softmax", 13, None), &last));
+        assert!(near(&run("Softmax", 11, Some(2)), &last));
+        let middle = [
+            0.25,
+            1.0 / 3.0,
+            0.75,
+            2.0 / 3.0,
+            1.0 / 3.0,
+            1.0 / 7.0,
+            2.0 / 3.0,
+            6.0 / 7.0,
+        ];
+        assert!(near(&run("Softmax", 13, Some(-2)), &middle));
+    }
+
+    #[test]
+    fn the_logarithm_of_a_softmax_does_not_underflow() {
+        let model = Model::of_node(13, &[1, 2], "LogSoftmax", &[], vec![]);
+        assert_eq!(model.run(&[0.0, 1000.0]), [-1000.0, 0.0]);
+        let all = run("LogSoftmax", 12, None);
+        assert!(near(
+            &all[..4],
+            &[0.1f32.ln(), 0.2f32.ln(), 0.3f32.ln(), 0.4f32.ln()]
+        ));
+    }
+
+    #[test]
+    fn hardmax_marks_the_first_of_the_largest() {
+        let model = Model::of_node(13, &[2, 3], "Hardmax", &[], vec![]);
+        let x = [1.0, 5.0, 5.0, -1.0, -2.0, -3.0];
+        assert_eq!(model.run(&x), [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
+        let flat = Model::of_node(11, &[2, 3], "Hardmax", &[], vec![int_attribute("axis", 0)]);
+        assert_eq!(flat.run(&x), [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn an_axis_that_is_not_there_is_refused() {
+        let model = Model::of_node(13, &[2, 3], "Softmax", &[], vec![int_attribute("axis", 2)]);
+        assert!(model.refusal().contains("axis 2 of a value with 2 axes"));
+    }
+}
