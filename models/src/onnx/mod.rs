@@ -5,6 +5,7 @@
 //! Non-goals: control flow, sequences and strings; training graphs.
 
 mod error;
+mod export;
 mod import;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::path::Path;
 use crate::network::Network;
 
 pub use error::OnnxError;
+pub use export::{ExportError, ExportOptions, export};
 pub use import::tensor::{Data, ElementType, Tensor, decode_tensor};
 
 /// What the file alone does not say.
@@ -124,17 +126,4 @@ pub fn import_bytes(
     options: &ImportOptions,
 ) -> Result<Import, OnnxError> {
     import::import(bytes, folder, options)
-}
-
-/// stub
-#[derive(Default, Debug)]
-pub struct ExportOptions {
-    /// a
-    pub sparse_initializers: bool,
-    /// b
-    pub metadata: BTreeMap<String, String>,
-}
-/// stub
-pub fn export(_: &Network, _: &ExportOptions) -> Result<Vec<u8>, OnnxError> {
-    panic!("stub")
 }

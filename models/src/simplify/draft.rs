@@ -3,7 +3,7 @@
 //! A draft queues the nodes whose surroundings have changed, so that rules are tried on those alone. Its budget keeps the work and the
 //! memory of all rules together in proportion to the network. Non-goals: knowledge of any operator.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use crate::names::Names;
@@ -161,6 +161,22 @@ impl Draft {
         self.parameters
             .push(Parameter::new(name, role, shape, values));
         ParameterId(self.parameters.len() - 1)
+    }
+
+    /// Gives the parameter of a constant that nothing will take any more another role and other numbers; it keeps its name.
+    pub(super) fn repurpose(
+        &mut self,
+        constant: ValueId,
+        role: Role,
+        values: Vec<f32>,
+    ) -> ParameterId {
+        let Some(Operator::Constant { value: id }) = self.operator(constant) else {
+            unreachable!("only constants are given another purpose");
+        };
+        let id = *id;
+        let name = self.parameter(id).name().to_owned();
+        self.parameters[id.0] = Parameter::new(name, role, vec![values.len()], values);
+        id
     }
 
     /// Pays for the computation of `elements`; false if the budget does not allow it.

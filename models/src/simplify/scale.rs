@@ -2,7 +2,7 @@
 
 use super::channelwise::Channelwise;
 use super::draft::Draft;
-use crate::network::{Role, ValueId};
+use crate::network::{ParameterId, Role, ValueId};
 use crate::operator::Operator;
 
 /// Joins a scale and shift of each channel, or feature, into the weights and bias of the layer before it. Pruned weights stay zero.
@@ -55,14 +55,22 @@ pub(super) fn fold(draft: &mut Draft, value: ValueId) -> bool {
     match bias {
         Some(bias) => draft.set_values(*bias, biases),
         None if biases.iter().all(|number| *number == 0.0) => {}
-        None => {
-            let shape = vec![biases.len()];
-            *bias = Some(draft.add_parameter(value, "bias", Role::Bias, shape, biases));
-        }
+        None => *bias = Some(add_bias(draft, value, biases)),
     }
     let inputs = draft.inputs(layer).to_vec();
     draft.replace(value, operator, inputs);
     true
+}
+
+/// A bias for the layer that the node of `value` is joined to. If the node's constant ends with it, the bias takes its name.
+fn add_bias(draft: &mut Draft, value: ValueId, biases: Vec<f32>) -> ParameterId {
+    let ends = |input: &ValueId| {
+        draft.constant(*input).is_some() && draft.only_consumer(*input) == Some(value)
+    };
+    match draft.inputs(value).iter().copied().find(ends) {
+        Some(constant) => draft.repurpose(constant, Role::Bias, biases),
+        None => draft.add_parameter(value, "bias", Role::Bias, vec![biases.len()], biases),
+    }
 }
 
 #[cfg(test)]

@@ -290,7 +290,12 @@ fn choose(draft: &mut Draft, x: ValueId) -> Option<ValueId> {
 }
 
 fn pool(draft: &mut Draft, x: ValueId) -> Option<ValueId> {
-    let window = window(draft);
+    let mut window = window(draft);
+    let [height, width] = window.kernel;
+    // ONNX Runtime and OpenVINO insist on padding that is smaller than the kernel.
+    for (padding, kernel) in window.padding.iter_mut().zip([height, width].repeat(2)) {
+        *padding = (*padding).min(kernel - 1);
+    }
     let operator = if draft.random.random_bool(0.5) {
         Operator::MaxPool(window)
     } else {

@@ -7,7 +7,8 @@ use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::type_proto::Value as TypeValue;
 use onnx_protobuf::{
-    AttributeProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto,
+    AttributeProto, ModelProto, NodeProto, SparseTensorProto, StringStringEntryProto, TensorProto,
+    ValueInfoProto,
     tensor_shape_proto::dimension::Value as DimensionValue,
 };
 use protobuf::Message;
@@ -40,6 +41,8 @@ pub(super) type Initializers = Vec<(String, Constant)>;
 /// The graph of a file.
 pub(super) struct Graph {
     pub name: String,
+    /// The class names, where the file has them in its metadata as a JSON array; that is how they are exported.
+    pub labels: Vec<String>,
     pub nodes: Vec<GraphNode>,
     /// Without those that are initialisers.
     pub inputs: Vec<Declared>,
@@ -92,6 +95,7 @@ pub(super) fn decode(
     }
     let graph = Graph {
         name: graph.name,
+        labels: labels(&model.metadata_props),
         nodes,
         inputs,
         outputs,
@@ -120,6 +124,12 @@ pub(super) fn opsets(imports: &[onnx_protobuf::OperatorSetIdProto]) -> Result<Op
 /// The domain, empty for the standard one.
 pub(super) fn plain_domain(domain: &str) -> &str {
     if domain == "ai.onnx" { "" } else { domain }
+}
+
+fn labels(metadata: &[StringStringEntryProto]) -> Vec<String> {
+    let entry = metadata.iter().find(|entry| entry.key == "labels");
+    let labels = entry.and_then(|entry| serde_json::from_str(&entry.value).ok());
+    labels.unwrap_or_default()
 }
 
 /// Every value is made once, and has a name.
@@ -212,7 +222,10 @@ fn attribute(mut proto: AttributeProto, tensors: &mut Tensors) -> Result<Attribu
             None => Attribute::Other("an empty tensor"),
         },
         AttributeType::GRAPH | AttributeType::GRAPHS => Attribute::Other("a graph"),
-        AttributeType::SPARSE_TENSOR => Attribute::Other("a sparse tensor"),
+        AttributeType::SPARSE_TENSOR => match proto.sparse_tensor.take() {
+            Some(tensor) => Attribute::Tensor(tensors.sparse(tensor)?.into()),
+            None => Attribute::Other("an empty tensor"),
+        },
         AttributeType::STRINGS => Attribute::Other("strings"),
         _ => Attribute::Other("of a kind that is not supported"),
     })

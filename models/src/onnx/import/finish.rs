@@ -1,9 +1,11 @@
 //! The last steps: a network from what the walk made, simplified, and what became of every node.
 
+use std::collections::HashSet;
+
 use super::decode::Graph;
 use super::walk::{NodeResult, Walked};
 use crate::names::Names;
-use crate::network::{Network, Node, ValueId};
+use crate::network::{Network, Node, ParameterId, Role, ValueId};
 use crate::onnx::{Explained, Fate, Import, InputLayout, OnnxError};
 use crate::operator::Operator;
 use crate::shape::Shape;
@@ -28,10 +30,14 @@ pub(super) fn finish(graph: &Graph, walked: Walked) -> Result<Import, OnnxError>
         network.parameters,
     )?;
     let (network, origins) = simplify_traced(network, origins);
-    let (network, origins, layout) = match channels_first(&network, &origins) {
+    let (mut network, origins, layout) = match channels_first(&network, &origins) {
         Some((network, origins)) => (network, origins, InputLayout::ChannelsLast),
         None => (network, origins, InputLayout::Same),
     };
+    if graph.labels.len() == network.classes() {
+        network = network.with_labels(graph.labels.clone())?;
+    }
+    name_constants(&mut network);
     let explanation = explain(graph, &network, &origins, &results);
     Ok(Import {
         network,
@@ -81,6 +87,25 @@ fn channels_first(network: &Network, origins: &Origins) -> Option<(Network, Orig
     let origins = std::iter::once(Vec::new()).chain(origins.iter().cloned());
     let (turned, origins) = simplify_traced(turned, origins.collect());
     (transpositions(&turned) < before).then_some((turned, origins))
+}
+
+/// Calls the value of each constant like its node: in a file the two are one, an initialiser with one name. Where another parameter has
+/// the name, the value keeps its own.
+fn name_constants(network: &mut Network) {
+    let constants = network.nodes().iter().filter_map(|node| match node.operator {
+        Operator::Constant { value } => Some((value, node.name.clone())),
+        _ => None,
+    });
+    let constants: Vec<(ParameterId, String)> = constants.collect();
+    let parameters = network.parameters().iter();
+    let others = parameters.filter(|parameter| parameter.role() != Role::Constant);
+    let taken: HashSet<String> = others.map(|parameter| parameter.name().to_owned()).collect();
+    for (ParameterId(id), name) in constants {
+        if !taken.contains(&name) {
+            let parameter = &mut network.parameters_mut()[id];
+            *parameter = parameter.clone().renamed(name);
+        }
+    }
 }
 
 /// What became of every node of the file.

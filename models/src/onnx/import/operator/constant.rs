@@ -20,6 +20,8 @@ fn constant(_: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusal> {
     };
     let value = if let Some(tensor) = node.tensor("value")? {
         Value::Constant(tensor)
+    } else if let Some(tensor) = node.tensor("sparse_value")? {
+        Value::Constant(tensor)
     } else if let Some(values) = node.floats("value_floats")? {
         Tensor::of_floats(vec![values.len()], values).into()
     } else if let Some(values) = node.ints("value_ints")? {
