@@ -20,7 +20,7 @@ const FUNCTIONS: [Pair; 11] = [
     (
         "softplus",
         |x| softplus(x.into()) as f32,
-        |x| x.max(0.0 * x) + (-x.abs()).exp().ln_1p(),
+        |x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
     ),
     ("erf", |x| erf(x.into()) as f32, series_erf),
     ("sin", sin, f64::sin),

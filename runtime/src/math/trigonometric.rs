@@ -56,7 +56,7 @@ pub fn cos(x: f32) -> f32 {
 /// The sine of a number of quarter turns and a rest.
 fn sine(quarters: u32, rest: f64) -> f64 {
     let square = rest * rest;
-    let size = if quarters % 2 == 0 {
+    let size = if quarters.is_multiple_of(2) {
         rest * polynomial(square, &SINE)
     } else {
         polynomial(square, &COSINE)
