@@ -442,13 +442,19 @@ malformed! { views, EXPECTED_OF_VIEWS;
     });
     endless_functions: WorkLimit = File(|file| {
         // 2³³ each, 129 times, in turns in the two halves of the arena.
-        let values = 1 << 27;
-        let mut network = Network::new([values, 1, 1], 9);
-        let softmax = Operator::Softmax { view: view(1, values, 1) };
+        let softmax = |values| Operator::Softmax { view: view(1, values, 1) };
+        let mut network = Network::new([1, 1, 1], 9);
         for _ in 0..129 {
-            network.add(softmax, &[network.layers.len()], 0, 0.0);
+            network.add(softmax(1), &[network.layers.len()], 0, 0.0);
         }
         let mut parts = network.parts();
+        let values = 1 << 27;
+        for step in &mut parts.steps {
+            step.operator = softmax(values);
+        }
+        for tensor in &mut parts.tensors {
+            tensor.shape.channels = values;
+        }
         let offsets: Vec<u32> = (0..130).map(|tensor| tensor % 2 * values).collect();
         parts.place(&offsets);
         *file = parts.file();
