@@ -5,9 +5,10 @@ mod support;
 
 use sinew_runtime::format::{
     BinaryFunction, Bounds, Encoding, Function, MAX_EXACT_INDEX, MAX_MEMORY_BYTES, MAX_STEPS,
-    Operator, Reduction, SectionKind, View, Window,
+    Operator, Reduction, SectionKind, Window,
 };
 use sinew_runtime::{ErrorKind, Model};
+use support::sample::{flat_sample, view};
 use support::{Network, Parts, assemble, reseal};
 
 const WINDOW: Window = Window {
@@ -73,59 +74,9 @@ fn sample() -> Parts {
     network.parts()
 }
 
-fn view(outer: u32, axis: u32, inner: u32) -> View {
-    View { outer, axis, inner }
-}
-
 /// A file with every operator that has a view of its own.
 fn views() -> Parts {
-    let mut network = Network::new([2, 3, 4], 7);
-    let bounds = Bounds::RELU6;
-    let function = Function::Sigmoid;
-    let sigmoid = network.add(Operator::Unary { function, bounds }, &[0], 0, 0.0);
-    let constant = network.add(Operator::Constant, &[], 6, 0.0);
-    let subtract = Operator::Binary {
-        function: BinaryFunction::Subtract,
-        view: view(1, 4, 6),
-        reversed: true,
-        bounds,
-    };
-    let difference = network.add(subtract, &[sigmoid, constant], 0, 0.0);
-    let gather = Operator::Gather {
-        view: view(2, 3, 4),
-        count: 2,
-        fill: 0.5,
-    };
-    let gathered = network.add(gather, &[difference], 0, 0.0);
-    let concat = Operator::Concat {
-        view: view(2, 3, 4),
-        second_axis: 2,
-    };
-    let both = network.add(concat, &[difference, gathered], 0, 0.0);
-    let swap = Operator::Swap {
-        outer: 2,
-        rows: 5,
-        columns: 4,
-        inner: 1,
-    };
-    let swapped = network.add(swap, &[both], 0, 0.0);
-    let reduce = Operator::Reduce {
-        reduction: Reduction::Mean,
-        view: view(2, 4, 5),
-    };
-    let means = network.add(reduce, &[swapped], 0, 0.0);
-    let softmax = Operator::Softmax {
-        view: view(2, 5, 1),
-    };
-    let shares = network.add(softmax, &[means], 0, 0.0);
-    let product = Operator::MatMul {
-        batch: 2,
-        rows: 1,
-        depth: 5,
-        columns: 4,
-    };
-    network.add(product, &[shares, both], 0, 0.0);
-    network.parts()
+    flat_sample().parts()
 }
 
 /// Where the parts of the convolution's blob start: row pointers, values and columns.
@@ -399,7 +350,7 @@ malformed! { views, EXPECTED_OF_VIEWS;
         function: Function::Abs,
         bounds: Bounds { low: 1.0, high: 0.0 },
     });
-    function_with_a_constant_too_many: UnusedField = Resealed(|file| file[UNARY + 24] = 1);
+    function_with_a_constant_too_many: UnusedField = Resealed(|file| file[UNARY + 28] = 1);
     unary_with_weights: UnusedField = Resealed(|file| file[UNARY + 56] = 4);
     constant_with_an_input: UnusedField = Resealed(|file| file[CONSTANT + 4] = 1);
     softmax_with_a_function: UnusedField = Resealed(|file| file[SOFTMAX + 2] = 1);

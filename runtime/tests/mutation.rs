@@ -5,11 +5,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use sinew_runtime::format::{
-    BinaryFunction, Bounds, Encoding, Function, Operator, Reduction, View, Window,
-};
+use sinew_runtime::format::{BinaryFunction, Bounds, Encoding, Operator, Window};
 use sinew_runtime::{Model, Session};
 use support::random::Random;
+use support::sample::{flat_sample, view};
 use support::{Network, reseal};
 
 const MUTATIONS: usize = 100_000;
@@ -19,19 +18,13 @@ fn samples() -> [Vec<u8>; 3] {
     [
         layers(Encoding::Dense),
         layers(Encoding::Sparse),
-        flat_layers(),
+        flat_sample().parts().file(),
     ]
-}
-
-const BOUNDS: Bounds = Bounds::RELU6;
-
-fn view(outer: u32, axis: u32, inner: u32) -> View {
-    View { outer, axis, inner }
 }
 
 /// The operators that depend on shapes, and a sum.
 fn layers(encoding: Encoding) -> Vec<u8> {
-    let bounds = BOUNDS;
+    let bounds = Bounds::RELU6;
     let window = |padding, dilation| Window {
         kernel: [2, 2],
         stride: [1, 2],
@@ -63,66 +56,6 @@ fn layers(encoding: Encoding) -> Vec<u8> {
     };
     let mean = network.add(mean, &[largest], 0, 0.0);
     network.add(Operator::Linear { encoding, bounds }, &[mean], 3, 0.5);
-    network.parts().file()
-}
-
-/// The operators that have a view of their own.
-fn flat_layers() -> Vec<u8> {
-    let bounds = BOUNDS;
-    let mut network = Network::new([2, 3, 4], 7);
-    let mut last = 0;
-    for function in [
-        Function::Affine {
-            scale: 2.0,
-            shift: -1.0,
-        },
-        Function::Power { exponent: 2.0 },
-        Function::Elu { alpha: 0.5 },
-    ] {
-        last = network.add(Operator::Unary { function, bounds }, &[last], 0, 0.0);
-    }
-    let constant = network.add(Operator::Constant, &[], 6, 0.0);
-    let divide = Operator::Binary {
-        function: BinaryFunction::Divide,
-        view: view(1, 4, 6),
-        reversed: true,
-        bounds,
-    };
-    let quotient = network.add(divide, &[last, constant], 0, 0.0);
-    let gather = Operator::Gather {
-        view: view(2, 3, 4),
-        count: 2,
-        fill: 0.5,
-    };
-    let gathered = network.add(gather, &[quotient], 0, 0.0);
-    let concat = Operator::Concat {
-        view: view(2, 3, 4),
-        second_axis: 2,
-    };
-    let both = network.add(concat, &[quotient, gathered], 0, 0.0);
-    let swap = Operator::Swap {
-        outer: 2,
-        rows: 5,
-        columns: 4,
-        inner: 1,
-    };
-    let swapped = network.add(swap, &[both], 0, 0.0);
-    let reduce = |reduction| Operator::Reduce {
-        reduction,
-        view: view(2, 4, 5),
-    };
-    let largest = network.add(reduce(Reduction::ArgMaximum), &[swapped], 0, 0.0);
-    let softmax = Operator::Softmax {
-        view: view(2, 5, 1),
-    };
-    let shares = network.add(softmax, &[largest], 0, 0.0);
-    let product = Operator::MatMul {
-        batch: 2,
-        rows: 1,
-        depth: 5,
-        columns: 4,
-    };
-    network.add(product, &[shares, both], 0, 0.0);
     network.parts().file()
 }
 

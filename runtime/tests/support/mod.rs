@@ -7,6 +7,7 @@
 pub mod judge;
 pub mod oracle;
 pub mod random;
+pub mod sample;
 
 use random::Random;
 use sinew_runtime::format::{
