@@ -94,18 +94,24 @@ fn staging_is_work() {
     );
 }
 
-/// The work of an operator on vectors of these lengths, the last of which is the output.
+/// The work of an operator on vectors of these lengths, the last of which is the output. None of them may be another.
 fn work(operator: Operator, lengths: &[u32]) -> u64 {
-    let shapes: Vec<Shape> = lengths
-        .iter()
-        .map(|&channels| Shape {
+    let demand = |lengths: &[u32]| {
+        let vector = |&channels: &u32| Shape {
             channels,
             height: 1,
             width: 1,
-        })
-        .collect();
-    let (output, inputs) = shapes.split_last().unwrap();
-    let demand = Demand::of(&operator, inputs, *output).unwrap();
+        };
+        let shapes: Vec<Shape> = lengths.iter().map(vector).collect();
+        let (output, inputs) = shapes.split_last().unwrap();
+        Demand::of(&operator, inputs, *output)
+    };
+    for other in 0..lengths.len() {
+        let mut lengths = lengths.to_vec();
+        lengths[other] += 1;
+        assert!(demand(&lengths).is_err(), "{operator:?}, {lengths:?}");
+    }
+    let demand = demand(lengths).unwrap();
     let without_matrix = Demand {
         work: demand.work,
         products: demand.products,
@@ -145,7 +151,8 @@ fn steps_without_a_matrix_count_their_values() {
     let reduction = Reduction::Mean;
     assert_eq!(work(Operator::Reduce { reduction, view }, &[30, 10]), 30);
     assert_eq!(work(Operator::Softmax { view }, &[30, 30]), 64 * 30);
-    assert_eq!(work(Operator::Constant, &[30]), 30);
+    let constant = Demand::of(&Operator::Constant, &[], IMAGE).unwrap();
+    assert_eq!(constant.work, IMAGE.elements());
     let swap = Operator::Swap {
         outer: 1,
         rows: 3,
