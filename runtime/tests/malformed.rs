@@ -198,6 +198,12 @@ malformed! { sample, EXPECTED_OF_SAMPLE;
         let shape = &mut parts.tensors[1].shape;
         (shape.channels, shape.height, shape.width) = (u32::MAX, u32::MAX, u32::MAX);
     });
+    tensor_as_long_as_numbers_in_bytes: TensorOutsideArena = Damage::Parts(|parts| {
+        // 2⁶² values: in bytes, zero modulo 2⁶⁴.
+        parts.tensors[0].offset = 0;
+        let shape = &mut parts.tensors[0].shape;
+        (shape.channels, shape.height, shape.width) = (1 << 31, 1 << 31, 1);
+    });
     arena_slack: ArenaSlack = Damage::Parts(|parts| parts.header.arena_bytes += 1);
 
     unknown_operator: UnknownOperator = Resealed(|file| file[POOL] = 15);
@@ -217,6 +223,8 @@ malformed! { sample, EXPECTED_OF_SAMPLE;
     stride_zero: StrideZero = Resealed(|file| file[POOL + 30] = 0);
     dilation_zero: DilationZero = Resealed(|file| file[POOL + 46] = 0);
     padding_as_large_as_kernel: PaddingTooLarge = Resealed(|file| file[POOL + 36] = 2);
+    padding_on_the_left_as_large_as_kernel: PaddingTooLarge = Resealed(|file| file[POOL + 34] = 2);
+    padding_on_the_right_as_large_as_kernel: PaddingTooLarge = Resealed(|file| file[POOL + 38] = 2);
     padding_as_large_as_dilated_kernel: PaddingTooLarge = Resealed(|file| {
         file[POOL + 36] = 3;
         file[POOL + 44] = 2;
@@ -234,6 +242,10 @@ malformed! { sample, EXPECTED_OF_SAMPLE;
     window_larger_than_image: WindowTooLarge = Resealed(|file| file[POOL + 24] = 5);
     output_has_wrong_size: OutputShape = Resealed(|file| file[POOL + 28] = 1);
     pool_changes_channels: OutputShape = Damage::Parts(|parts| parts.tensors[2].shape.channels = 2);
+    affine_changes_the_shape: OutputShape = Damage::Parts(|parts| {
+        let shape = &mut parts.tensors[3].shape;
+        (shape.channels, shape.height) = (shape.height, shape.channels);
+    });
     linear_has_a_map: OutputShape = Damage::Parts(|parts| {
         parts.tensors[5].shape.channels = 1;
         parts.tensors[5].shape.width = 3;
