@@ -170,9 +170,7 @@ impl BinaryFunction {
 
     /// Reads the function of a step record.
     pub(super) fn read(record: &[u8]) -> Result<Self, Error> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|&function| function as u16 == code(record))
-            .ok_or(UNKNOWN)
+        find(Self::ALL, |function| function as u16, record)
     }
 
     /// Writes the function into a step record.
@@ -211,9 +209,7 @@ impl Reduction {
 
     /// Reads the reduction of a step record.
     pub(super) fn read(record: &[u8]) -> Result<Self, Error> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|&reduction| reduction as u16 == code(record))
-            .ok_or(UNKNOWN)
+        find(Self::ALL, |reduction| reduction as u16, record)
     }
 
     /// Writes the reduction into a step record.
@@ -230,6 +226,16 @@ const UNKNOWN: Error = Error {
 /// The number of a step record's function.
 fn code(record: &[u8]) -> u16 {
     u16::from_le_bytes(read(record, 2))
+}
+
+/// The one of `all` that has the number in a step record.
+fn find<T: Copy, const N: usize>(
+    all: [T; N],
+    number: fn(T) -> u16,
+    record: &[u8],
+) -> Result<T, Error> {
+    let mut all = all.into_iter();
+    all.find(|&one| number(one) == code(record)).ok_or(UNKNOWN)
 }
 
 /// A constant in a step record, which is a finite number.

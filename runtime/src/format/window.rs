@@ -172,7 +172,24 @@ mod tests {
                 };
                 let expected = (0..output).all(touches);
                 prop_assert_eq!(window.touches_everywhere([size, 1], [output, 1]), expected);
+                let [top, left, bottom, right] = window.padding;
+                let transposed = Window {
+                    kernel: [1, window.kernel[0]],
+                    stride: [1, window.stride[0]],
+                    padding: [left, top, right, bottom],
+                    dilation: [1, window.dilation[0]],
+                };
+                prop_assert_eq!(transposed.touches_everywhere([1, size], [1, output]), expected);
             }
+        }
+
+        #[test]
+        fn first_multiples_in_an_interval(modulus in 1_u64..200, step: u64, ends: [u64; 2]) {
+            let step = step % modulus;
+            let ends = ends.map(|end| end % modulus);
+            let [low, high] = [ends[0].min(ends[1]), ends[0].max(ends[1])];
+            let expected = (0..modulus).find(|n| (low..=high).contains(&(n * step % modulus)));
+            prop_assert_eq!(first_between(step, modulus, low, high), expected);
         }
 
         #[test]

@@ -3,8 +3,8 @@
 //! They are computed in 64 bits by additions, multiplications, divisions and operations on bits alone. IEEE 754 defines each of
 //! these to the last bit, so results are the same on every target, with or without the standard library. Arguments are `f32`
 //! values or what follows from a few of them; what matters of a result is its `f32`. The relative error before that rounding is
-//! below 2⁻³⁶, so the rounded result is off by less than one unit in the last place, and mostly not at all. Special cases are
-//! those of C99, Annex F.
+//! below 2⁻³⁹ (or the result is the nearest `f32` already), so the rounded result is off by less than one unit in the last place,
+//! and mostly not at all. Special cases are those of C99, Annex F.
 //!
 //! Not here: 64-bit accuracy, results beyond the range of `f32`, vectors.
 

@@ -3,9 +3,9 @@
 use super::exponential::exp;
 use super::logarithm::ln;
 
-/// x to the power of y, both `f32` values. The exponent of e is accurate to 2⁻⁵⁰ of itself, and below 150 wherever the result is a
-/// finite `f32` that is not zero, so its error is below 2⁻⁴². Special cases as for `pow` in C99: x⁰ and 1ʸ are 1 whatever the other
-/// is; a negative x has a power for integers only, and the sign of the odd ones.
+/// x to the power of y, both `f32` values. The logarithm is accurate to 2⁻⁴⁸ of itself, and the exponent of e is below 150 wherever
+/// the result is a finite `f32` that is not zero; so the power is as accurate as the other functions. Special cases as for `pow` in
+/// C99: x⁰ and 1ʸ are 1 whatever the other is; a negative x has a power for integers only, and the sign of the odd ones.
 pub fn power(x: f64, y: f64) -> f64 {
     if y == 0.0 || x == 1.0 {
         return 1.0;

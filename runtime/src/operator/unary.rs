@@ -37,8 +37,8 @@ impl Unary {
             Function::Power { exponent } => {
                 self.each_wide(input, output, |x| math::power(x, exponent.into()));
             }
-            Function::Sin => self.each(input, output, math::sin),
-            Function::Cos => self.each(input, output, math::cos),
+            Function::Sin => self.each(input, output, |x| math::sin(x) as f32),
+            Function::Cos => self.each(input, output, |x| math::cos(x) as f32),
         }
     }
 
