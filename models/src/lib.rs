@@ -27,7 +27,9 @@
 pub mod builder;
 pub mod file;
 pub mod function;
+mod names;
 pub mod network;
+pub mod onnx;
 pub mod operator;
 pub mod reference;
 pub mod shape;

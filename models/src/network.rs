@@ -64,6 +64,19 @@ pub enum Role {
 }
 
 impl Role {
+    /// The last part of a parameter's name, after its node's.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Weight => "weight",
+            Self::Bias => "bias",
+            Self::Scale => "scale",
+            Self::Shift => "shift",
+            Self::RunningMean => "mean",
+            Self::RunningVariance => "variance",
+            Self::Constant => "value",
+        }
+    }
+
     /// Whether gradient descent changes the parameter.
     pub fn is_trainable(self) -> bool {
         !matches!(
@@ -126,6 +139,11 @@ impl Parameter {
     /// `true` where a weight is kept; `None` if nothing is pruned.
     pub fn mask(&self) -> Option<&[bool]> {
         self.mask.as_deref()
+    }
+
+    /// The same parameter under another name.
+    pub(crate) fn renamed(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// Replaces the numbers. Pruned positions become zero whatever is given for them.

@@ -10,6 +10,8 @@ use std::fmt;
 use crate::network::{Node, Parameter, ParameterId, ValueId};
 pub(crate) use operator::shape as operator_shape;
 
+pub(crate) use operator::broadcast;
+
 /// Axes of a value without the batch axis, slowest first: `[channel, height, width]` of a map, `[feature]` of a vector, none of a
 /// single number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ impl ShapeError {
 const MAX_ELEMENTS: usize = 1 << 29;
 
 /// Most axes one value may have.
-const MAX_AXES: usize = 8;
+pub(crate) const MAX_AXES: usize = 8;
 
 /// Shapes of all values of a graph, the input first.
 pub(crate) fn infer_shapes(

@@ -10,7 +10,7 @@ pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
 }
 
 /// Strides that repeat an array of `shape` over `result`: aligned at the last axis, 0 along axes of length 1.
-pub(super) fn broadcast_strides(shape: &[usize], result: &[usize]) -> Vec<usize> {
+pub(crate) fn broadcast_strides(shape: &[usize], result: &[usize]) -> Vec<usize> {
     let own = shape.iter().zip(strides(shape));
     let own = own.map(|(length, stride)| if *length == 1 { 0 } else { stride });
     let missing = std::iter::repeat_n(0, result.len() - shape.len());

@@ -8,7 +8,7 @@
 pub(crate) mod elementwise;
 pub(crate) mod layout;
 mod product;
-mod rearrange;
+pub(crate) mod rearrange;
 mod reduce;
 mod sliding;
 

@@ -1,11 +1,14 @@
-//! Elements that change their places and nothing else.
+//! Elements that change their places and nothing else, whatever they are.
 
-use super::Input;
 use super::layout::{Offsets, strides};
 use crate::shape::Shape;
 
 /// Other order of the axes.
-pub(super) fn transpose((shape, values): Input, order: &[usize], result: &Shape) -> Vec<f32> {
+pub(crate) fn transpose<T: Copy>(
+    (shape, values): (&Shape, &[T]),
+    order: &[usize],
+    result: &Shape,
+) -> Vec<T> {
     let own = strides(&shape.0);
     let moved = order.iter().map(|axis| own[*axis]).collect();
     let offsets = Offsets::new(&result.0, moved);
@@ -13,24 +16,27 @@ pub(super) fn transpose((shape, values): Input, order: &[usize], result: &Shape)
 }
 
 /// Chosen positions of an axis.
-pub(super) fn select(
-    (shape, values): Input,
+pub(crate) fn select<T: Copy>(
+    (shape, values): (&Shape, &[T]),
     axis: usize,
     indices: &[Option<usize>],
-    fill: f32,
-) -> Vec<f32> {
+    fill: T,
+) -> Vec<T> {
     let row = after(shape, axis);
+    let block = shape.0[axis] * row;
     let blank = vec![fill; row];
-    let blocks = values.chunks_exact(shape.0[axis] * row);
+    let blocks = 0..shape.0[..axis].iter().product();
     blocks
-        .flat_map(|block| indices.iter().map(move |index| (block, *index)))
-        .flat_map(|(block, index)| index.map_or(&blank[..], |index| &block[index * row..][..row]))
+        .flat_map(|number| indices.iter().map(move |index| (number * block, *index)))
+        .flat_map(|(start, index)| {
+            index.map_or(&blank[..], |index| &values[start + index * row..][..row])
+        })
         .copied()
         .collect()
 }
 
 /// Values one after the other along an axis.
-pub(super) fn concat(inputs: &[Input], axis: usize, result: &Shape) -> Vec<f32> {
+pub(crate) fn concat<T: Copy>(inputs: &[(&Shape, &[T])], axis: usize, result: &Shape) -> Vec<T> {
     let mut elements = Vec::with_capacity(result.elements());
     for block in 0..result.0[..axis].iter().product() {
         for (shape, values) in inputs {

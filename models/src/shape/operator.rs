@@ -247,7 +247,7 @@ fn concat(inputs: &[&Shape], axis: usize) -> Result<Shape, String> {
 }
 
 /// The common shape of two values: aligned at the last axis, lengths equal or 1.
-fn broadcast(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
+pub(crate) fn broadcast(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     let rank = left.len().max(right.len());
     let length = |shape: &[usize], axis: usize| {
         let missing = rank - shape.len();

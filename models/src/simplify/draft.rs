@@ -3,9 +3,10 @@
 //! A draft queues the nodes whose surroundings have changed, so that rules are tried on those alone. Its budget keeps the work and the
 //! memory of all rules together in proportion to the network. Non-goals: knowledge of any operator.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
+use crate::names::Names;
 use crate::network::{Network, Node, Parameter, ParameterId, Role, ValueId};
 use crate::operator::Operator;
 use crate::shape::{Shape, operator_shape};
@@ -401,52 +402,5 @@ impl Draft {
         if let Some(last) = self.only_consumer(value) {
             self.touch(last);
         }
-    }
-}
-
-/// Names that are taken.
-struct Names {
-    taken: HashSet<String>,
-    /// The number to try next behind each name that was taken, so that many collisions take no more time than names.
-    next: HashMap<String, usize>,
-}
-
-impl Names {
-    fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        Self {
-            taken: names.map(str::to_owned).collect(),
-            next: HashMap::new(),
-        }
-    }
-
-    /// `wanted`, with a number behind it if it is taken.
-    fn unique(&mut self, wanted: String) -> String {
-        if self.taken.insert(wanted.clone()) {
-            return wanted;
-        }
-        let next = self.next.entry(wanted.clone()).or_insert(2);
-        loop {
-            let name = format!("{wanted}_{next}");
-            *next += 1;
-            if self.taken.insert(name.clone()) {
-                return name;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn taken_names_get_the_next_free_number() {
-        let mut names = Names::new(["a", "a_2", "b"].into_iter());
-        let mut unique = |name: &str| names.unique(name.to_owned());
-        assert_eq!(unique("c"), "c");
-        assert_eq!(unique("a"), "a_3");
-        assert_eq!(unique("a"), "a_4");
-        assert_eq!(unique("a_3"), "a_3_2");
-        assert_eq!(unique("c"), "c_2");
     }
 }
