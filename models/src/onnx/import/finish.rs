@@ -1,11 +1,9 @@
 //! The last steps: a network from what the walk made, simplified, and what became of every node.
 
-use std::collections::HashSet;
-
 use super::decode::Graph;
 use super::walk::{NodeResult, Walked};
 use crate::names::Names;
-use crate::network::{Network, Node, ParameterId, Role, ValueId};
+use crate::network::{Network, Node, Parameter, ParameterId, Role, ValueId};
 use crate::onnx::{Explained, Fate, Import, InputLayout, OnnxError};
 use crate::operator::Operator;
 use crate::shape::Shape;
@@ -89,8 +87,7 @@ fn channels_first(network: &Network, origins: &Origins) -> Option<(Network, Orig
     (transpositions(&turned) < before).then_some((turned, origins))
 }
 
-/// Calls the value of each constant like its node: in a file the two are one, an initialiser with one name. Where another parameter has
-/// the name, the value keeps its own.
+/// Calls the value of each constant like its node, or something similar: in a file the two are one, an initialiser with one name.
 fn name_constants(network: &mut Network) {
     let constants = network.nodes().iter().filter_map(|node| match node.operator {
         Operator::Constant { value } => Some((value, node.name.clone())),
@@ -99,12 +96,10 @@ fn name_constants(network: &mut Network) {
     let constants: Vec<(ParameterId, String)> = constants.collect();
     let parameters = network.parameters().iter();
     let others = parameters.filter(|parameter| parameter.role() != Role::Constant);
-    let taken: HashSet<String> = others.map(|parameter| parameter.name().to_owned()).collect();
+    let mut names = Names::new(others.map(Parameter::name));
     for (ParameterId(id), name) in constants {
-        if !taken.contains(&name) {
-            let parameter = &mut network.parameters_mut()[id];
-            *parameter = parameter.clone().renamed(name);
-        }
+        let parameter = &mut network.parameters_mut()[id];
+        *parameter = parameter.clone().renamed(names.unique(name));
     }
 }
 
