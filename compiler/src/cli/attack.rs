@@ -13,7 +13,7 @@ use super::terminal::{print, print_json};
 use super::{ComputeOptions, OutputOptions};
 use crate::attack::{Attack, Fgsm, Pgd};
 use crate::classifier::Classifier;
-use crate::data::{self, DataSource};
+use crate::data::{self, DataSource, ImageSettings, Resize};
 use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
 use crate::execute::Executor;
 
@@ -40,6 +40,9 @@ pub(super) struct AttackCommand {
     /// Test images: embedded, fashion-mnist, cifar-10 or a folder
     #[arg(long, default_value = "embedded")]
     data: String,
+    /// How pictures in folders get the model's size: stretch, crop or pad [default: as in the model's training]
+    #[arg(long)]
+    resize: Option<Resize>,
     /// Decides random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -69,7 +72,16 @@ impl AttackCommand {
         self.compute.set_threads()?;
         let model = ModelFile::read(&self.model)?;
         let network = model.network()?;
-        let (_, test) = data::load(&DataSource::from(self.data.as_ref()))?;
+        let resize = match self.resize {
+            Some(resize) => Some(resize),
+            None => model.resize()?,
+        };
+        let settings =
+            resize.and_then(|resize| ImageSettings::for_shape(network.input_shape(), resize));
+        let progress = self.output_options.progress();
+        let source = DataSource::from(self.data.as_ref());
+        let samples = self.samples as usize;
+        let test = data::load_test(&source, samples, settings.as_ref(), &progress)?;
         if test.shape() != network.input_shape() || test.classes().len() != network.classes() {
             return Err(Failure::input(format!(
                 "attack {} with data set {}: the model takes {:?} images of {} classes, the data are {:?} of {}",
@@ -81,7 +93,6 @@ impl AttackCommand {
                 test.classes().len()
             )));
         }
-        let test = test.first(self.samples as usize);
         let twin = Executor::new(&network, &self.compute.device.open()?);
         let packed;
         let victim: &dyn Classifier = match &model {
@@ -92,7 +103,6 @@ impl AttackCommand {
             ModelFile::Network(_) => &twin,
         };
         let attacks = self.attacks();
-        let progress = self.output_options.progress();
         let evaluation = evaluate(
             victim,
             &twin,

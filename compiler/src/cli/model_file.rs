@@ -5,17 +5,21 @@ use std::path::Path;
 
 use sinew_models::Network;
 use sinew_models::file::Archive;
+use sinew_runtime::Model;
 use sinew_runtime::format::MAGIC;
 
 use super::failure::Failure;
-use crate::pack::{self, Manifest};
+use super::inspect;
+use crate::data::Resize;
+use crate::pack::{self, Manifest, PackError};
+use crate::recipe::Recipe;
 
 /// A model file's contents.
 pub(super) enum ModelFile {
     /// A `.sinew` file, verified.
     Packed(Vec<u8>),
     /// A network as the trainer keeps it.
-    Network(Box<Network>),
+    Network(Box<Archive>),
 }
 
 impl ModelFile {
@@ -26,9 +30,9 @@ impl ModelFile {
         // Safetensors begins with the length of its header in eight bytes, then the header, which is JSON.
         if bytes.get(MAGIC.len()) == Some(&b'{') {
             let archive = Archive::from_bytes(&bytes).map_err(|error| fail(error.to_string()))?;
-            return Ok(Self::Network(Box::new(archive.network)));
+            return Ok(Self::Network(Box::new(archive)));
         }
-        sinew_runtime::Model::parse(&bytes).map_err(|error| fail(error.to_string()))?;
+        Model::parse(&bytes).map_err(|error| fail(error.to_string()))?;
         Ok(Self::Packed(bytes))
     }
 
@@ -36,7 +40,10 @@ impl ModelFile {
     pub(super) fn packed(self) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Packed(bytes) => Ok(bytes),
-            Self::Network(network) => Ok(pack::pack(&network, &Manifest::new(&network, None))?),
+            Self::Network(archive) => {
+                let network = &archive.network;
+                Ok(pack::pack(network, &Manifest::new(network, None))?)
+            }
         }
     }
 
@@ -44,7 +51,23 @@ impl ModelFile {
     pub(super) fn network(&self) -> Result<Network, Failure> {
         match self {
             Self::Packed(bytes) => Ok(pack::unpack(bytes)?),
-            Self::Network(network) => Ok((**network).clone()),
+            Self::Network(archive) => Ok(archive.network.clone()),
         }
+    }
+
+    /// How pictures of other sizes were brought to the network's in training, if the recipe that made the model says.
+    pub(super) fn resize(&self) -> Result<Option<Resize>, Failure> {
+        let recipe = match self {
+            Self::Packed(bytes) => {
+                let model = Model::parse(bytes).map_err(PackError::from)?;
+                inspect::manifest(&model).recipe
+            }
+            Self::Network(archive) => {
+                let recipe = archive.metadata.get(Recipe::KEY);
+                recipe.cloned().unwrap_or_default()
+            }
+        };
+        let settings = Recipe::image_settings(&recipe, "inside the model")?;
+        Ok(settings.map(|settings| settings.resize))
     }
 }
