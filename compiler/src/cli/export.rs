@@ -45,7 +45,7 @@ impl Export {
     pub(super) fn run(self) -> Result<(), Failure> {
         let model = ModelFile::read(&self.file)?;
         let network = model.network()?;
-        let mut metadata = model.provenance();
+        let mut metadata = model.provenance()?;
         if let Some(path) = &self.evaluation {
             metadata.extend(read_evaluation(path)?);
         }
