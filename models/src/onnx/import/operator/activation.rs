@@ -49,7 +49,7 @@ fn prelu(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusa
         return Ok(vec![lowering.unary(Function::LeakyRelu { slope }, &x)?]);
     }
     if node.opset < 7 && slope.rank() == 1 {
-        slope = per_channel(lowering, &slope, x.rank())?;
+        slope = per_channel(lowering, &slope, x.shape())?;
     }
     let positive = lowering.unary(Function::RELU, &x)?;
     let clip = Function::Clip {
@@ -240,3 +240,6 @@ fn limit(
     }
     lowering.unary(Function::Clip { low, high }, x)
 }
+
+#[cfg(test)]
+mod tests;
