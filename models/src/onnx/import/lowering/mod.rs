@@ -21,7 +21,7 @@ use value::Computed;
 pub(super) use value::{Constant, Refusal, Value, axes, axis, position};
 
 use super::attribute::GraphNode;
-use super::tensor::{ElementType, Tensor};
+use super::tensor::{ElementType, MAX_AXES, Tensor};
 use crate::names::Names;
 use crate::network::{Node, Parameter, ValueId};
 use crate::onnx::ImportOptions;
@@ -58,6 +58,8 @@ pub(super) struct Lowering {
     whole: bool,
     fixed_batch: Option<usize>,
     elements_left: usize,
+    /// Elements that parameters may still have: they are copies, of one constant perhaps many.
+    parameters_left: usize,
     work_left: usize,
 }
 
@@ -82,6 +84,7 @@ impl Lowering {
             whole: options.whole,
             fixed_batch: None,
             elements_left: options.max_elements,
+            parameters_left: options.max_elements,
             work_left: options.max_elements.saturating_mul(WORK_PER_ELEMENT),
         };
         lowering.shapes.push(Shape(lowering.stored(input)));
@@ -204,17 +207,8 @@ impl Lowering {
 
     /// Number of elements of `shape`, taken from what constants may have in total. Call it before anything of that size is made.
     pub(super) fn claim(&mut self, shape: &[usize]) -> Result<usize, Refusal> {
-        let elements = shape
-            .iter()
-            .try_fold(1usize, |n, axis| n.checked_mul((*axis).max(1)))
-            .filter(|elements| *elements <= self.elements_left)
-            .ok_or_else(|| {
-                let shape = Shape(shape.to_vec());
-                Refusal(format!(
-                    "a constant of shape {shape} would exceed what constants may have in total"
-                ))
-            })?;
-        self.elements_left -= elements;
+        check_rank(shape.len())?;
+        let elements = take(&mut self.elements_left, shape)?;
         self.work(elements)?;
         Ok(shape.iter().product())
     }
@@ -226,4 +220,30 @@ impl Lowering {
         })?;
         Ok(())
     }
+}
+
+/// Refuses values with more axes than any real one.
+pub(super) fn check_rank(rank: usize) -> Result<(), Refusal> {
+    match rank {
+        ..=MAX_AXES => Ok(()),
+        _ => Err(Refusal(format!(
+            "a value has {rank} axes, more than {MAX_AXES}"
+        ))),
+    }
+}
+
+/// Takes the elements of `shape` from those that are left.
+fn take(left: &mut usize, shape: &[usize]) -> Result<usize, Refusal> {
+    let elements = shape
+        .iter()
+        .try_fold(1usize, |n, axis| n.checked_mul((*axis).max(1)));
+    let taken = elements.and_then(|elements| Some((elements, left.checked_sub(elements)?)));
+    let Some((elements, rest)) = taken else {
+        let shape = Shape(shape.to_vec());
+        return Err(Refusal(format!(
+            "a constant of shape {shape} would exceed what constants may have in total"
+        )));
+    };
+    *left = rest;
+    Ok(elements)
 }

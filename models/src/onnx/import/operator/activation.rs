@@ -240,3 +240,6 @@ fn limit(
     }
     lowering.unary(Function::Clip { low, high }, x)
 }
+
+#[cfg(test)]
+mod tests;
