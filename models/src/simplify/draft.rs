@@ -3,7 +3,7 @@
 //! A draft queues the nodes whose surroundings have changed, so that rules are tried on those alone. Its budget keeps the work and the
 //! memory of all rules together in proportion to the network. Non-goals: knowledge of any operator.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use crate::names::Names;
@@ -35,7 +35,8 @@ struct Slot {
     /// Nothing for the input and for a node that was removed.
     node: Option<Node>,
     shape: Shape,
-    consumers: BTreeSet<ValueId>,
+    /// Who takes the value, and at which positions among its inputs.
+    consumers: BTreeMap<ValueId, Vec<usize>>,
     /// What the node accounts for.
     origins: Vec<usize>,
     /// Neighbours in the order of execution. That of the input is the first node.
@@ -122,7 +123,7 @@ impl Draft {
     pub(super) fn only_consumer(&self, value: ValueId) -> Option<ValueId> {
         let consumers = &self.slots[value.0].consumers;
         let alone = consumers.len() == 1 && value != self.output;
-        consumers.first().copied().filter(|_| alone)
+        consumers.keys().next().copied().filter(|_| alone)
     }
 
     pub(super) fn parameter(&self, id: ParameterId) -> &Parameter {
@@ -189,28 +190,20 @@ impl Draft {
     /// removed.
     pub(super) fn replace(&mut self, value: ValueId, operator: Operator, inputs: Vec<ValueId>) {
         let shape = self.infer(&operator, &inputs);
-        for input in &inputs {
-            self.slots[input.0].consumers.insert(value);
-        }
-        let kept: HashSet<ValueId> = inputs.iter().copied().collect();
+        let mut left = self.disconnect(value);
         self.slots[value.0].shape = shape;
         let node = self.node_mut(value);
         node.operator = operator;
-        let old = mem::replace(&mut node.inputs, inputs);
+        node.inputs = inputs;
+        self.connect(value);
         self.touch_around(value);
-        let mut left: Vec<ValueId> = old
-            .into_iter()
-            .filter(|input| !kept.contains(input))
-            .collect();
-        let mut from = vec![value; left.len()];
-        // A node that dies lets its own inputs go.
-        while let (Some(input), Some(consumer)) = (left.pop(), from.pop()) {
-            self.disconnect(input, consumer);
+        // A node that dies leaves its own inputs.
+        while let Some(input) = left.pop() {
             if self.slots[input.0].node.is_some() && self.is_dead(input) {
-                let removed = self.unlink(input);
-                from.extend(vec![input; removed.inputs.len()]);
-                left.extend(removed.inputs);
+                left.extend(self.unlink(input).inputs);
                 self.account(input, value);
+            } else {
+                self.touch_last_consumer(input);
             }
         }
     }
@@ -228,24 +221,22 @@ impl Draft {
             self.output = input;
         }
         let consumers = mem::take(&mut self.slots[value.0].consumers);
-        for consumer in &consumers {
-            for taken in &mut self.node_mut(*consumer).inputs {
-                if *taken == value {
-                    *taken = input;
-                }
+        let first = consumers.keys().next().copied();
+        for (consumer, positions) in consumers {
+            for position in &positions {
+                self.node_mut(consumer).inputs[*position] = input;
             }
-            self.touch(*consumer);
+            let known = self.slots[input.0].consumers.entry(consumer);
+            known.or_default().extend(positions);
+            self.touch(consumer);
         }
-        self.slots[input.0].consumers.extend(&consumers);
         let removed = self.unlink(value);
-        self.disconnect(input, value);
         if input == self.output {
             self.node_mut(input).name = removed.name;
         }
-        self.touch(input);
         // What vanishes is accounted for by the node that computes its value, or at the input by one that takes it.
-        match consumers.first() {
-            Some(consumer) if input == ValueId::INPUT => self.account(value, *consumer),
+        match first {
+            Some(consumer) if input == ValueId::INPUT => self.account(value, consumer),
             _ => self.account(value, input),
         }
         true
@@ -254,7 +245,8 @@ impl Draft {
     /// Removes a dead node; what it accounted for is lost.
     pub(super) fn remove(&mut self, value: ValueId) {
         for input in self.unlink(value).inputs {
-            self.disconnect(input, value);
+            self.touch(input);
+            self.touch_last_consumer(input);
         }
     }
 
@@ -367,24 +359,23 @@ impl Draft {
         if let Some(next) = next {
             self.slots[next.0].previous = value;
         }
-        for input in node.iter().flat_map(|node| &node.inputs) {
-            self.slots[input.0].consumers.insert(value);
-        }
         self.slots.push(Slot {
             node,
             shape,
-            consumers: BTreeSet::new(),
+            consumers: BTreeMap::new(),
             origins,
             previous,
             next,
             is_queued: false,
         });
+        self.connect(value);
         self.touch(value);
         value
     }
 
-    /// Takes a node out of the order of execution. Its inputs still know it.
+    /// Takes a node out of the network. What it took may be dead now.
     fn unlink(&mut self, value: ValueId) -> Node {
+        self.disconnect(value);
         let slot = &mut self.slots[value.0];
         let (previous, next) = (slot.previous, slot.next);
         let node = slot.node.take().expect("the node is there");
@@ -395,14 +386,22 @@ impl Draft {
         node
     }
 
-    /// `consumer` does not take `input` any more. Rules look at nodes that are taken by nobody, or by one alone.
-    fn disconnect(&mut self, input: ValueId, consumer: ValueId) {
-        self.slots[input.0].consumers.remove(&consumer);
-        match self.only_consumer(input) {
-            Some(last) => self.touch(last),
-            None if self.is_dead(input) => self.touch(input),
-            None => {}
+    /// Makes a node known to what it takes.
+    fn connect(&mut self, value: ValueId) {
+        let inputs = self.inputs(value).to_vec();
+        for (position, input) in inputs.into_iter().enumerate() {
+            let consumers = &mut self.slots[input.0].consumers;
+            consumers.entry(value).or_default().push(position);
         }
+    }
+
+    /// Makes a node unknown to what it takes, and returns that.
+    fn disconnect(&mut self, value: ValueId) -> Vec<ValueId> {
+        let inputs = self.inputs(value).to_vec();
+        for input in &inputs {
+            self.slots[input.0].consumers.remove(&value);
+        }
+        inputs
     }
 
     /// The node of `to` accounts for what that of `from` did.
@@ -425,10 +424,16 @@ impl Draft {
 
     fn touch_around(&mut self, value: ValueId) {
         self.touch(value);
-        let consumers = mem::take(&mut self.slots[value.0].consumers);
-        for consumer in &consumers {
-            self.touch(*consumer);
+        let consumers: Vec<ValueId> = self.slots[value.0].consumers.keys().copied().collect();
+        for consumer in consumers {
+            self.touch(consumer);
         }
-        self.slots[value.0].consumers = consumers;
+    }
+
+    /// Some rules look at what is taken by one node alone.
+    fn touch_last_consumer(&mut self, value: ValueId) {
+        if let Some(last) = self.only_consumer(value) {
+            self.touch(last);
+        }
     }
 }

@@ -73,3 +73,6 @@ fn apply_rules(draft: &mut Draft) {
         while draft.operator(value).is_some() && RULES.iter().any(|rule| rule(draft, value)) {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,20 +9,34 @@ use crate::operator::Operator;
 /// The axis of the channels.
 const CHANNELS: usize = 0;
 
-/// Joins the scales and shifts of channels that stand one behind the other at the network's input into one normalisation, if its
+/// Joins a scale and shift of each channel at the network's input, and the one before it if there is one, into a normalisation, if its
 /// deviations come out above zero. A difference and a quotient give their numbers exactly. Scales and shifts by the same number for all
 /// channels, without a quotient, are no normalisation: they stay affine functions.
 pub(super) fn join(draft: &mut Draft, value: ValueId) -> bool {
-    let is_map = draft.shape(ValueId::INPUT).0.len() == 3;
-    if !is_map || Channelwise::of(draft, value, CHANNELS).is_none() || continues(draft, value) {
+    if draft.shape(ValueId::INPUT).0.len() != 3 {
         return false;
     }
-    let Some(steps) = steps(draft, value) else {
+    let Some(last) = Channelwise::of(draft, value, CHANNELS) else {
         return false;
     };
-    let channels = draft.shape(ValueId::INPUT).0[CHANNELS];
+    let first = match last.input {
+        ValueId::INPUT => None,
+        before if draft.only_consumer(before).is_none() => return false,
+        before => match Channelwise::of(draft, before, CHANNELS) {
+            Some(first) if first.input == ValueId::INPUT => Some(first),
+            _ => return false,
+        },
+    };
+    let is_one_already = first.is_none() && is_normalize(draft, value);
+    let normalizes = [value, last.input].iter().any(|step| {
+        is_normalize(draft, *step) || is_quotient(draft, *step) || differs_by_channel(draft, *step)
+    });
+    if is_one_already || !normalizes {
+        return false;
+    }
+    let channels = last.scale.len();
     let (mut mean, mut deviation) = (vec![0.0; channels], vec![1.0; channels]);
-    for Channelwise { scale, shift, .. } in steps.iter().rev() {
+    for Channelwise { scale, shift, .. } in first.iter().chain([&last]) {
         // s·(x − m)/d + t = (x − (m − t·d/s)) / (d/s)
         for channel in 0..channels {
             deviation[channel] /= scale[channel];
@@ -40,39 +54,24 @@ pub(super) fn join(draft: &mut Draft, value: ValueId) -> bool {
     true
 }
 
-/// Whether the next node is another step.
-fn continues(draft: &mut Draft, value: ValueId) -> bool {
-    let next = draft.only_consumer(value);
-    let step = next.and_then(|next| Channelwise::of(draft, next, CHANNELS));
-    step.is_some_and(|step| step.input == value)
+fn is_normalize(draft: &Draft, value: ValueId) -> bool {
+    matches!(draft.operator(value), Some(Operator::Normalize { .. }))
 }
 
-/// All steps from `value` back to the input, if they make up a normalisation that is not one node already.
-fn steps(draft: &mut Draft, value: ValueId) -> Option<Vec<Channelwise>> {
-    let mut steps = Vec::new();
-    let mut normalizes = false;
-    let mut at = value;
-    while at != ValueId::INPUT {
-        if at != value && draft.only_consumer(at).is_none() {
-            return None;
-        }
-        normalizes |= match draft.operator(at)? {
-            Operator::Normalize { .. } => at != value || draft.inputs(at) != [ValueId::INPUT],
-            Operator::Binary(BinaryFunction::Divide) => true,
-            Operator::Binary(_) => {
-                let per_channel = |input: &ValueId| {
-                    let constant = draft.constant(*input);
-                    constant.is_some_and(|constant| constant.values().len() > 1)
-                };
-                draft.inputs(at).iter().any(per_channel)
-            }
-            _ => false,
-        };
-        let step = Channelwise::of(draft, at, CHANNELS)?;
-        at = step.input;
-        steps.push(step);
-    }
-    normalizes.then_some(steps)
+fn is_quotient(draft: &Draft, value: ValueId) -> bool {
+    let quotient = Operator::Binary(BinaryFunction::Divide);
+    draft.operator(value) == Some(&quotient)
+}
+
+/// Whether the node takes a constant of several numbers.
+fn differs_by_channel(draft: &Draft, value: ValueId) -> bool {
+    let constants = draft
+        .inputs(value)
+        .iter()
+        .filter_map(|input| draft.constant(*input));
+    constants
+        .into_iter()
+        .any(|constant| constant.values().len() > 1)
 }
 
 #[cfg(test)]
@@ -185,12 +184,20 @@ mod tests {
 
     #[test]
     fn deviations_are_above_zero() {
-        let steps = [
-            (Subtract, &[2, 1, 1][..], &[0.5, 0.5][..]),
-            (Divide, &[2, 1, 1], &[0.5, -0.5]),
-        ];
-        assert_kept(&chain(2, &steps).finish());
+        let quotient = (Divide, &[2, 1, 1][..], &[0.5, -0.5][..]);
+        assert_kept(&chain(2, &[quotient]).finish());
         assert_kept(&chain(2, &[(Multiply, &[2, 1, 1], &[0.0, 1.0])]).finish());
+        let difference = (Subtract, &[2, 1, 1][..], &[0.5, 0.25][..]);
+        let after = simplified(&chain(2, &[difference, quotient]).finish());
+        assert_eq!(
+            nodes(&after),
+            [
+                "step0: normalize",
+                "constant1: constant",
+                "step1: divide",
+                "tanh: tanh"
+            ]
+        );
     }
 
     #[test]

@@ -5,9 +5,14 @@ use crate::network::ValueId;
 use crate::operator::Operator;
 use crate::reference::layout::{Offsets, strides};
 
-/// Joins a reshaping, a transposition and a reshaping that reorder a map's channels and nothing else into one selection.
+/// Joins a reshaping, a transposition and a reshaping that reorder a map's channels and nothing else into one selection. Tried at the
+/// last of the three and, since the first may change alone, at the transposition.
 pub(super) fn join(draft: &mut Draft, value: ValueId) -> bool {
-    let Some((input, indices)) = reordered(draft, value) else {
+    let last = match draft.operator(value) {
+        Some(Operator::Transpose { .. }) => draft.only_consumer(value),
+        _ => Some(value),
+    };
+    let Some((value, (input, indices))) = last.and_then(|l| Some((l, reordered(draft, l)?))) else {
         return false;
     };
     let operator = Operator::Select {

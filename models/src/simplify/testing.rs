@@ -5,6 +5,7 @@ use crate::function::{BinaryFunction, Function};
 use crate::network::{Network, Node, Parameter, ParameterId, Role, ValueId};
 use crate::operator::Operator;
 use crate::reference;
+use crate::shape::{Shape, node_shape};
 use crate::window::Window;
 
 /// Puts a network together node by node. Nodes are called as the test says, parameters after them.
@@ -113,6 +114,12 @@ impl Graph {
         let bias = self.parameter(format!("{name}.bias"), Role::Bias, &[outputs], bias);
         let bias = Some(bias);
         self.node(name, Operator::Linear { weight, bias }, &[input])
+    }
+
+    /// The shape of the last node's result, after values of these shapes.
+    pub(super) fn shape_of_last(&self, shapes: &[Shape]) -> Shape {
+        let last = self.nodes.last().expect("there are nodes");
+        node_shape(last, shapes, &self.parameters).unwrap()
     }
 
     pub(super) fn finish(self) -> Network {
