@@ -89,10 +89,13 @@ fn channels_first(network: &Network, origins: &Origins) -> Option<(Network, Orig
 
 /// Calls the value of each constant like its node, or something similar: in a file the two are one, an initialiser with one name.
 fn name_constants(network: &mut Network) {
-    let constants = network.nodes().iter().filter_map(|node| match node.operator {
-        Operator::Constant { value } => Some((value, node.name.clone())),
-        _ => None,
-    });
+    let constants = network
+        .nodes()
+        .iter()
+        .filter_map(|node| match node.operator {
+            Operator::Constant { value } => Some((value, node.name.clone())),
+            _ => None,
+        });
     let constants: Vec<(ParameterId, String)> = constants.collect();
     let parameters = network.parameters().iter();
     let others = parameters.filter(|parameter| parameter.role() != Role::Constant);

@@ -68,16 +68,24 @@ impl Lowering {
         operator: Operator,
         inputs: Vec<ValueId>,
     ) -> Result<ValueId, Refusal> {
+        let name = format!("{}/{}", self.current.1, operator.name());
+        self.emit_as(name, operator, inputs)
+    }
+
+    /// Appends a node with this name, made unique.
+    fn emit_as(
+        &mut self,
+        name: String,
+        operator: Operator,
+        inputs: Vec<ValueId>,
+    ) -> Result<ValueId, Refusal> {
         if self.nodes.len() >= MAX_NODES {
             return Err(Refusal(format!(
                 "the network would get more than {MAX_NODES} nodes"
             )));
         }
-        let name = self
-            .names
-            .unique(format!("{}/{}", self.current.1, operator.name()));
         let node = Node {
-            name,
+            name: self.names.unique(name),
             operator,
             inputs,
         };
@@ -128,10 +136,11 @@ impl Lowering {
             )));
         }
         let value = self.parameter(Role::Constant, constant.clone(), shape)?;
-        let id = self.emit(Operator::Constant { value }, Vec::new())?;
-        if let Some(name) = &constant.name {
-            self.rename(id, name);
-        }
+        let operator = Operator::Constant { value };
+        let id = match &constant.name {
+            Some(name) => self.emit_as(name.to_string(), operator, Vec::new())?,
+            None => self.emit(operator, Vec::new())?,
+        };
         self.constant_nodes
             .insert(key, (constant.tensor.clone(), id));
         Ok(id)
