@@ -254,7 +254,7 @@ fn sized(
 }
 
 fn checked_size(size: f32) -> Result<usize, Refusal> {
-    if !(size >= 1.0) {
+    if size.is_nan() || size < 1.0 {
         return Err("an axis would have no elements".into());
     }
     spatial::check_length(size as usize)?;
