@@ -8,8 +8,7 @@ use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::type_proto::Value as TypeValue;
 use onnx_protobuf::{
     AttributeProto, ModelProto, NodeProto, SparseTensorProto, StringStringEntryProto, TensorProto,
-    ValueInfoProto,
-    tensor_shape_proto::dimension::Value as DimensionValue,
+    ValueInfoProto, tensor_shape_proto::dimension::Value as DimensionValue,
 };
 use protobuf::Message;
 

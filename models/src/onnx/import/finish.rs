@@ -92,14 +92,19 @@ fn channels_first(network: &Network, origins: &Origins) -> Option<(Network, Orig
 /// Calls the value of each constant like its node: in a file the two are one, an initialiser with one name. Where another parameter has
 /// the name, the value keeps its own.
 fn name_constants(network: &mut Network) {
-    let constants = network.nodes().iter().filter_map(|node| match node.operator {
-        Operator::Constant { value } => Some((value, node.name.clone())),
-        _ => None,
-    });
+    let constants = network
+        .nodes()
+        .iter()
+        .filter_map(|node| match node.operator {
+            Operator::Constant { value } => Some((value, node.name.clone())),
+            _ => None,
+        });
     let constants: Vec<(ParameterId, String)> = constants.collect();
     let parameters = network.parameters().iter();
     let others = parameters.filter(|parameter| parameter.role() != Role::Constant);
-    let taken: HashSet<String> = others.map(|parameter| parameter.name().to_owned()).collect();
+    let taken: HashSet<String> = others
+        .map(|parameter| parameter.name().to_owned())
+        .collect();
     for (ParameterId(id), name) in constants {
         if !taken.contains(&name) {
             let parameter = &mut network.parameters_mut()[id];
