@@ -33,3 +33,19 @@ impl Names {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taken_names_get_the_next_free_number() {
+        let mut names = Names::new(["a", "a_2", "b"].into_iter());
+        let mut unique = |name: &str| names.unique(name.to_owned());
+        assert_eq!(unique("c"), "c");
+        assert_eq!(unique("a"), "a_3");
+        assert_eq!(unique("a"), "a_4");
+        assert_eq!(unique("a_3"), "a_3_2");
+        assert_eq!(unique("c"), "c_2");
+    }
+}

@@ -112,13 +112,14 @@ mod tests {
         for (stride, dilation, size, expected) in [
             (1, 1, 1, true),
             (2, 2, 1, true),
-            // Two of three windows later, one lies in the gap before the next tap.
+            // The window 2²⁹/3 steps down has the map between two of its taps.
             (huge - 3, huge, huge - 1, false),
         ] {
+            let padding = (huge - 1) * dilation;
             let window = Window {
                 kernel: [huge, 1],
                 stride: [stride, 1],
-                padding: [(huge - 1) * dilation, 0, 0, 0],
+                padding: [padding, 0, padding, 0],
                 dilation: [dilation, 1],
             };
             let output = window.output_size([size, 1]).unwrap();

@@ -196,10 +196,20 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
     for (recipe, reason) in [
         (with_file(RECIPE), "width: only networks of the zoo"),
         (
-            with_file(RECIPE).replace(
-                "width = 0.25",
-                "[input]\nmean = [0.5, 0.5]\ndeviation = [1.0, 1.0]",
-            ),
+            with_file(RECIPE)
+                .replace(
+                    "width = 0.25
+",
+                    "",
+                )
+                .replace(
+                    "[train]",
+                    "[input]
+mean = [0.5, 0.5]
+deviation = [1.0, 1.0]
+
+[train]",
+                ),
             "2 means",
         ),
         (

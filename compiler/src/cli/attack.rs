@@ -15,7 +15,7 @@ use super::terminal::{print, print_json};
 use super::{ComputeOptions, OutputOptions};
 use crate::attack::{Attack, Fgsm, Pgd};
 use crate::classifier::Classifier;
-use crate::data::{self, DataSource};
+use crate::data::{self, DataSource, ImageSettings, Resize};
 use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
 use crate::execute::Executor;
 use crate::onnx_runtime::OnnxRuntime;
@@ -46,6 +46,9 @@ pub(super) struct AttackCommand {
     /// Test images: embedded, fashion-mnist, cifar-10 or a folder
     #[arg(long, default_value = "embedded")]
     data: String,
+    /// How pictures in folders get the model's size: stretch, crop or pad [default: as in the model's training]
+    #[arg(long)]
+    resize: Option<Resize>,
     /// Decides random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -77,7 +80,16 @@ impl AttackCommand {
         let model = ModelFile::read(&self.model)?;
         // Where the loss is differentiated there must be no softmax yet.
         let network = model.network()?.up_to_logits();
-        let (_, test) = data::load(&DataSource::from(self.data.as_ref()))?;
+        let resize = match self.resize {
+            Some(resize) => Some(resize),
+            None => model.resize()?,
+        };
+        let settings =
+            resize.and_then(|resize| ImageSettings::for_shape(network.input_shape(), resize));
+        let progress = self.output_options.progress();
+        let source = DataSource::from(self.data.as_ref());
+        let samples = self.samples as usize;
+        let test = data::load_test(&source, samples, settings.as_ref(), &progress)?;
         if test.shape() != network.input_shape() || test.classes().len() != network.classes() {
             return Err(Failure::input(format!(
                 "attack {} with data set {}: the model takes {:?} images of {} classes, the data are {:?} of {}",
@@ -89,7 +101,6 @@ impl AttackCommand {
                 test.classes().len()
             )));
         }
-        let test = test.first(self.samples as usize);
         let twin = Executor::new(&network, &self.compute.device.open()?);
         let (packed, onnx);
         let victim: &dyn Classifier = match (self.engine, &model) {
@@ -104,7 +115,6 @@ impl AttackCommand {
             (Engine::Sinew, ModelFile::Network(_)) => &twin,
         };
         let attacks = self.attacks();
-        let progress = self.output_options.progress();
         let evaluation = evaluate(
             victim,
             &twin,

@@ -5,15 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Serialize;
 use sinew_models::onnx::{self, ExportOptions};
 
 use super::OutputOptions;
 use super::failure::Failure;
 use super::model_file::ModelFile;
-use super::table::{bytes, percent};
-use super::terminal::{print, print_json};
-use crate::atomic_file;
+use super::saved::save;
 use crate::evaluate::Evaluation;
 
 /// Write a model as ONNX, for any other runtime
@@ -34,18 +31,11 @@ pub(super) struct Export {
     output_options: OutputOptions,
 }
 
-#[derive(Serialize)]
-struct Report {
-    output: PathBuf,
-    bytes: usize,
-    sparsity: f64,
-}
-
 impl Export {
     pub(super) fn run(self) -> Result<(), Failure> {
         let model = ModelFile::read(&self.file)?;
         let network = model.network()?;
-        let mut metadata = model.provenance();
+        let mut metadata = model.provenance()?;
         if let Some(path) = &self.evaluation {
             metadata.extend(read_evaluation(path)?);
         }
@@ -55,21 +45,7 @@ impl Export {
         };
         let exported = onnx::export(&network, &options)
             .map_err(|error| Failure::input(format!("export {}: {error}", self.file.display())))?;
-        atomic_file::write(&self.output, &exported)?;
-        let report = Report {
-            output: self.output,
-            bytes: exported.len(),
-            sparsity: network.sparsity(),
-        };
-        if self.output_options.json {
-            return print_json(&report);
-        }
-        print(&format!(
-            "\n  {}: {}, {} of the weights are zero\n",
-            report.output.display(),
-            bytes(report.bytes as u64),
-            percent(report.sparsity),
-        ))
+        save(&self.output, &exported, &network, self.output_options)
     }
 }
 

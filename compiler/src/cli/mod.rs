@@ -14,6 +14,7 @@ mod labels;
 mod model_file;
 mod pack;
 mod run;
+mod saved;
 mod table;
 mod terminal;
 

@@ -3,15 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::OutputOptions;
 use super::failure::Failure;
 use super::labels::read_labels;
 use super::model_file::ModelFile;
-use super::table::{bytes, percent};
-use super::terminal::{print, print_json};
-use crate::atomic_file;
+use super::saved::save;
 use crate::pack::{self, Manifest};
 use crate::prune::prune_by_magnitude;
 
@@ -33,15 +30,6 @@ pub(super) struct Pack {
     output_options: OutputOptions,
 }
 
-#[derive(Serialize)]
-struct Report {
-    output: PathBuf,
-    bytes: usize,
-    sparsity: f64,
-    parameters: usize,
-    nonzero_parameters: usize,
-}
-
 impl Pack {
     pub(super) fn run(self) -> Result<(), Failure> {
         let mut network = ModelFile::read(&self.file)?.network()?;
@@ -54,23 +42,7 @@ impl Pack {
             })?;
         }
         let packed = pack::pack(&network, &Manifest::new(&network, None))?;
-        atomic_file::write(&self.output, &packed)?;
-        let report = Report {
-            output: self.output,
-            bytes: packed.len(),
-            sparsity: network.sparsity(),
-            parameters: network.parameter_count(),
-            nonzero_parameters: network.nonzero_count(),
-        };
-        if self.output_options.json {
-            return print_json(&report);
-        }
-        print(&format!(
-            "\n  {}: {}, {} of the weights are zero\n",
-            report.output.display(),
-            bytes(report.bytes as u64),
-            percent(report.sparsity),
-        ))
+        save(&self.output, &packed, &network, self.output_options)
     }
 }
 

@@ -47,7 +47,8 @@ pub fn compile(
     progress: &Progress,
 ) -> Result<RunRecord, CompileError> {
     let opened = device.open()?;
-    let (train_data, test) = data::load(&DataSource::from(recipe.data.as_ref()))?;
+    let source = DataSource::from(recipe.data.as_ref());
+    let (train_data, test) = data::load(&source, recipe.image.as_ref(), progress)?;
     let mut provenance = Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
@@ -196,7 +197,9 @@ impl Run<'_> {
             };
             let (network, history) = train(&run, initial()?, self.progress, label)?;
             let json = serde_json::to_string(&history).expect("plain data");
-            let metadata = BTreeMap::from([(HISTORY.to_owned(), json)]);
+            let recipe = toml::to_string(self.recipe).expect("plain data");
+            let metadata =
+                BTreeMap::from([(HISTORY.to_owned(), json), (Recipe::KEY.to_owned(), recipe)]);
             let archive = Archive {
                 network,
                 tensors: BTreeMap::new(),

@@ -3,7 +3,7 @@
 //! A draft queues the nodes whose surroundings have changed, so that rules are tried on those alone. Its budget keeps the work and the
 //! memory of all rules together in proportion to the network. Non-goals: knowledge of any operator.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::mem;
 
 use crate::names::Names;
@@ -282,7 +282,7 @@ impl Draft {
 
     /// The network without whatever nothing takes, and what its nodes account for. Parameters are in the order of use.
     pub(super) fn finish(mut self) -> (Network, Vec<Vec<usize>>) {
-        let order: Vec<ValueId> = self.order().collect();
+        let order = self.final_order();
         let mut numbers = vec![ValueId::INPUT; self.slots.len()];
         let mut parameters = Vec::new();
         let mut nodes = Vec::with_capacity(order.len());
@@ -300,11 +300,31 @@ impl Draft {
                 *id = ParameterId(parameters.len() - 1);
             }
             nodes.push(node);
-            origins.push(mem::take(&mut slot.origins));
+            let mut accounted = mem::take(&mut slot.origins);
+            accounted.sort_unstable();
+            accounted.dedup();
+            origins.push(accounted);
         }
         let input = self.slots[0].shape.clone();
         let network = Network::new(self.name, input, self.labels, nodes, parameters);
         (network.expect("rules keep networks whole"), origins)
+    }
+
+    /// The order of execution with each constant right before the first node that takes it, wherever it was made. So the order does not
+    /// depend on what has been simplified.
+    fn final_order(&self) -> Vec<ValueId> {
+        let is_constant = |value: &ValueId| self.constant(*value).is_some();
+        let mut placed = HashSet::new();
+        let mut order = Vec::new();
+        for value in self.order() {
+            if is_constant(&value) && value != self.output {
+                continue;
+            }
+            let inputs = self.inputs(value).iter().copied();
+            order.extend(inputs.filter(|input| is_constant(input) && placed.insert(*input)));
+            order.push(value);
+        }
+        order
     }
 
     fn node(&self, value: ValueId) -> &Node {

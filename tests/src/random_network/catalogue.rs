@@ -1,6 +1,6 @@
 //! One tiny network for each operator, function and variant.
 
-use sinew_models::{BinaryFunction, Network, Operator, Reduction, Role, ValueId, Window};
+use sinew_models::{BinaryFunction, Function, Network, Operator, Reduction, Role, ValueId, Window};
 
 use super::draft::Draft;
 use super::operators::{
@@ -48,7 +48,7 @@ impl Catalogue {
             self.add(&format!("{function:?}"), &MAP, |draft| {
                 // From −1 to 1, where most functions have their bends.
                 let x = draft.unary(
-                    sinew_models::Function::Affine {
+                    Function::Affine {
                         scale: 2.0,
                         shift: -1.0,
                     },
@@ -100,6 +100,13 @@ impl Catalogue {
                 apply_binary(draft, function, X, vector).expect("shapes fit");
             });
         }
+        self.add("where, constant condition", &MAP, |draft| {
+            let condition = draft.constant(&[5, 6], -0.5..1.5);
+            let condition = draft.unary(Function::Floor, condition);
+            let condition = draft.unary(Function::Abs, condition);
+            let other = draft.unary(Function::Tanh, X);
+            draft.node(Operator::Where, &[condition, X, other]);
+        });
         self.add("where, three shapes", &MAP, |draft| {
             let means = draft.node(mean(&[1]), &[X]);
             let condition = apply_binary(draft, BinaryFunction::Greater, X, means);
@@ -297,7 +304,7 @@ impl Catalogue {
     fn arrangements(&mut self) {
         for axis in 0..3 {
             self.add(&format!("concat along {axis}"), &MAP, |draft| {
-                let y = draft.unary(sinew_models::Function::Tanh, X);
+                let y = draft.unary(Function::Tanh, X);
                 draft.node(Operator::Concat { axis }, &[X, y, X]);
             });
         }

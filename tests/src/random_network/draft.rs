@@ -10,7 +10,7 @@ use sinew_models::{
 
 use crate::network::{numbers, random};
 
-/// Values have no more elements than this.
+/// Results of operators that are drawn have no more elements than this.
 const MAX_ELEMENTS: usize = 600;
 
 /// Values larger than this are scaled down.
@@ -64,8 +64,8 @@ impl Draft {
         ValueId(self.random.random_range(0..self.shapes.len()))
     }
 
-    /// Appends a node. `None` if it does not fit or has too large a result; [`Draft::attempt`] then takes it back, together with its
-    /// parameters and what was made for it.
+    /// Appends a node. `None` if it does not fit; [`Draft::attempt`] then takes it back, together with its parameters and what was made
+    /// for it.
     pub(super) fn try_node(&mut self, operator: Operator, inputs: &[ValueId]) -> Option<ValueId> {
         self.nodes.push(Node {
             name: format!(
@@ -78,9 +78,6 @@ impl Draft {
         });
         let network = self.network().ok()?;
         let shape = network.shape(network.output()).clone();
-        if shape.elements() > MAX_ELEMENTS {
-            return None;
-        }
         self.shapes.push(shape);
         self.used = self.parameters.len();
         Some(ValueId::of_node(self.nodes.len() - 1))
@@ -97,13 +94,13 @@ impl Draft {
         self.node(Operator::Unary(function), &[x])
     }
 
-    /// What `append` gives; if that is nothing, what it has appended is taken back.
+    /// What `append` gives. If that is nothing, or too large, what it has appended is taken back.
     pub(super) fn attempt(
         &mut self,
         append: impl FnOnce(&mut Self) -> Option<ValueId>,
     ) -> Option<ValueId> {
         let (nodes, parameters) = (self.shapes.len() - 1, self.used);
-        let result = append(self);
+        let result = append(self).filter(|x| self.shape(*x).elements() <= MAX_ELEMENTS);
         if result.is_none() {
             self.nodes.truncate(nodes);
             self.shapes.truncate(nodes + 1);

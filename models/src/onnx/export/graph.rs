@@ -17,6 +17,7 @@ use protobuf::EnumOrUnknown;
 
 use super::{ExportError, operator, tensor};
 use crate::network::{Network, Parameter, ParameterId, Role, ValueId};
+use crate::operator::Operator;
 use crate::shape::Shape;
 
 /// A value of the network in the graph.
@@ -39,6 +40,8 @@ pub(super) struct GraphWriter<'n> {
     names: HashSet<String>,
     /// By [`ValueId`]: those that are written.
     values: Vec<Value>,
+    /// Values that are taken as conditions and as nothing else.
+    conditions: HashSet<ValueId>,
     /// The name of the vector that holds the length of the batch, once something needed it.
     batch: Option<String>,
 }
@@ -62,6 +65,7 @@ impl<'n> GraphWriter<'n> {
             },
             names: nodes.map(|node| node.name.clone()).collect(),
             values: Vec::new(),
+            conditions: conditions(network),
             batch: None,
         };
         let input = writer.unique("input");
@@ -245,12 +249,19 @@ impl<'n> GraphWriter<'n> {
         name
     }
 
-    /// An initialiser for the value called `name`, with a batch of length 1.
-    pub(super) fn constant(&mut self, id: ParameterId, name: &str) {
+    /// An initialiser for the value called `name`, with a batch of length 1. Returns its type: conditions are truth values.
+    pub(super) fn constant(&mut self, id: ParameterId, name: &str) -> DataType {
         let parameter = self.network.parameter(id);
-        let shape = [&[1], parameter.shape()].concat();
-        let tensor = tensor::floats(name, &shape, parameter.values());
+        let (shape, values) = ([&[1], parameter.shape()].concat(), parameter.values());
+        let is_condition = self.conditions.contains(&ValueId(self.values.len()))
+            && values.iter().all(|value| [0.0, 1.0].contains(value));
+        let (tensor, element) = if is_condition {
+            (tensor::truths(name, &shape, values), DataType::BOOL)
+        } else {
+            (tensor::floats(name, &shape, values), DataType::FLOAT)
+        };
         self.graph.initializer.push(tensor);
+        element
     }
 
     /// An initialiser under this name or one like it.
@@ -268,6 +279,20 @@ impl<'n> GraphWriter<'n> {
         self.graph.initializer.push(tensor);
         name
     }
+}
+
+fn conditions(network: &Network) -> HashSet<ValueId> {
+    let uses = network.nodes().iter().flat_map(|node| {
+        let chooses = node.operator == Operator::Where;
+        let inputs = node.inputs.iter().enumerate();
+        inputs.map(move |(index, id)| (*id, chooses && index == 0))
+    });
+    let (conditions, others): (Vec<_>, Vec<_>) = uses.partition(|(_, is_condition)| *is_condition);
+    let mut conditions: HashSet<ValueId> = conditions.into_iter().map(|(id, _)| id).collect();
+    for (id, _) in others {
+        conditions.remove(&id);
+    }
+    conditions
 }
 
 /// Lengths and positions of axes, which networks keep far below what i64 holds.

@@ -21,7 +21,7 @@ pub(super) fn write(
 ) -> Result<DataType, ExportError> {
     let mut out = Out { writer, node, name };
     match &node.operator {
-        Operator::Constant { value } => writer.constant(*value, name),
+        Operator::Constant { value } => return Ok(writer.constant(*value, name)),
         Operator::Normalize { mean, deviation } => out.normalize(mean, deviation),
         Operator::Convolution {
             weight,

@@ -16,6 +16,13 @@ pub(super) fn floats(name: &str, shape: &[usize], values: &[f32]) -> TensorProto
     })
 }
 
+/// Truth values in row-major order, from numbers that are 0 or 1.
+pub(super) fn truths(name: &str, shape: &[usize], values: &[f32]) -> TensorProto {
+    tensor(name, shape, DataType::BOOL, |bytes| {
+        bytes.extend(values.iter().map(|value| u8::from(*value != 0.0)));
+    })
+}
+
 /// A vector of whole numbers.
 pub(super) fn integers(name: &str, values: &[i64]) -> TensorProto {
     tensor(name, &[values.len()], DataType::INT64, |bytes| {

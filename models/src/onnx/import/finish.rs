@@ -1,11 +1,11 @@
 //! The last steps: a network from what the walk made, simplified, and what became of every node.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::decode::Graph;
 use super::walk::{NodeResult, Walked};
 use crate::names::Names;
-use crate::network::{Network, Node, ParameterId, Role, ValueId};
+use crate::network::{Network, Node, Parameter, ParameterId, Role, ValueId};
 use crate::onnx::{Explained, Fate, Import, InputLayout, OnnxError};
 use crate::operator::Operator;
 use crate::shape::Shape;
@@ -17,7 +17,11 @@ type Origins = Vec<Vec<usize>>;
 /// Puts the network together.
 pub(super) fn finish(graph: &Graph, walked: Walked) -> Result<Import, OnnxError> {
     let Walked { network, results } = walked;
-    let origins = network.origins.iter().map(|origin| vec![*origin]).collect();
+    let origins = network
+        .origins
+        .iter()
+        .map(|origin| origin.iter().copied().collect())
+        .collect();
     let name = match graph.name.as_str() {
         "" => "onnx".to_owned(),
         name => name.to_owned(),
@@ -89,8 +93,7 @@ fn channels_first(network: &Network, origins: &Origins) -> Option<(Network, Orig
     (transpositions(&turned) < before).then_some((turned, origins))
 }
 
-/// Calls the value of each constant like its node: in a file the two are one, an initialiser with one name. Where another parameter has
-/// the name, the value keeps its own.
+/// Calls the value of each constant like its node, or something similar: in a file the two are one, an initialiser with one name.
 fn name_constants(network: &mut Network) {
     let constants = network
         .nodes()
@@ -102,14 +105,10 @@ fn name_constants(network: &mut Network) {
     let constants: Vec<(ParameterId, String)> = constants.collect();
     let parameters = network.parameters().iter();
     let others = parameters.filter(|parameter| parameter.role() != Role::Constant);
-    let taken: HashSet<String> = others
-        .map(|parameter| parameter.name().to_owned())
-        .collect();
+    let mut names = Names::new(others.map(Parameter::name));
     for (ParameterId(id), name) in constants {
-        if !taken.contains(&name) {
-            let parameter = &mut network.parameters_mut()[id];
-            *parameter = parameter.clone().renamed(name);
-        }
+        let parameter = &mut network.parameters_mut()[id];
+        *parameter = parameter.clone().renamed(names.unique(name));
     }
 }
 
@@ -122,7 +121,8 @@ fn explain(
 ) -> Vec<Explained> {
     let mut became = vec![Vec::new(); graph.nodes.len()];
     for (node, origins) in network.nodes().iter().zip(origins) {
-        for origin in origins {
+        // A node may account for one of the file in several ways.
+        for origin in origins.iter().collect::<BTreeSet<_>>() {
             became[*origin].push(format!("{} ({})", node.name, node.operator.name()));
         }
     }
@@ -140,3 +140,6 @@ fn explain(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ fn numbers(tensor: &TensorProto) -> String {
                 .map(|n| f32::from_le_bytes(*n).to_string())
                 .collect()
         }
+        9 => tensor.raw_data.iter().map(u8::to_string).collect(),
         _ => {
             let (numbers, _) = tensor.raw_data.as_chunks();
             numbers

@@ -147,6 +147,33 @@ fn comparisons_are_truth_values_until_numbers_are_needed() {
 }
 
 #[test]
+fn a_constant_that_is_only_a_condition_is_truth_values() {
+    let choose = |values: &[f32], then: ValueId| {
+        let mut network = network(
+            &[2],
+            &[
+                (
+                    "c",
+                    Operator::Constant {
+                        value: ParameterId(0),
+                    },
+                    &[],
+                ),
+                ("a", Operator::Where, &[ValueId(1), then, X]),
+            ],
+            &[("c", Role::Constant, &[2])],
+        );
+        network.parameters_mut()[0].set_values(values.to_vec());
+        dump(&network, &ExportOptions::default())
+    };
+    let truths = choose(&[1.0, 0.0], X);
+    assert!(truths.contains("initializer c [1, 2] = 1 0\na = Where(c, input, input)\n"));
+    let cast = "a/condition = Cast(c) to=9\na = Where(a/condition, ";
+    assert!(choose(&[2.0, 0.0], X).contains(cast));
+    assert!(choose(&[1.0, 0.0], ValueId(1)).contains(cast));
+}
+
+#[test]
 fn reductions_keep_their_axes() {
     for (reduction, kind) in [
         (Reduction::Sum, "Sum"),

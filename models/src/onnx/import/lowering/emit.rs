@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::value::Computed;
-use super::{Constant, ElementType, Lowering, MAX_NODES, Refusal, Value};
+use super::{Constant, ElementType, Lowering, MAX_NODES, Refusal, Value, take};
 use crate::network::{Node, Parameter, ParameterId, Role, ValueId};
 use crate::onnx::import::tensor::{Data, Tensor};
 use crate::operator::Operator;
@@ -68,16 +68,24 @@ impl Lowering {
         operator: Operator,
         inputs: Vec<ValueId>,
     ) -> Result<ValueId, Refusal> {
+        let name = format!("{}/{}", self.current.1, operator.name());
+        self.emit_as(name, operator, inputs)
+    }
+
+    /// Appends a node with this name, made unique.
+    fn emit_as(
+        &mut self,
+        name: String,
+        operator: Operator,
+        inputs: Vec<ValueId>,
+    ) -> Result<ValueId, Refusal> {
         if self.nodes.len() >= MAX_NODES {
             return Err(Refusal(format!(
                 "the network would get more than {MAX_NODES} nodes"
             )));
         }
-        let name = self
-            .names
-            .unique(format!("{}/{}", self.current.1, operator.name()));
         let node = Node {
-            name,
+            name: self.names.unique(name),
             operator,
             inputs,
         };
@@ -96,6 +104,7 @@ impl Lowering {
         constant: Constant,
         shape: Vec<usize>,
     ) -> Result<ParameterId, Refusal> {
+        take(&mut self.parameters_left, &shape)?;
         let source = constant.name.clone();
         let values = into_floats(constant.into_tensor())?;
         let id = self.parameters.len();
@@ -127,10 +136,11 @@ impl Lowering {
             )));
         }
         let value = self.parameter(Role::Constant, constant.clone(), shape)?;
-        let id = self.emit(Operator::Constant { value }, Vec::new())?;
-        if let Some(name) = &constant.name {
-            self.rename(id, name);
-        }
+        let operator = Operator::Constant { value };
+        let id = match &constant.name {
+            Some(name) => self.emit_as(name.to_string(), operator, Vec::new())?,
+            None => self.emit(operator, Vec::new())?,
+        };
         self.constant_nodes
             .insert(key, (constant.tensor.clone(), id));
         Ok(id)
