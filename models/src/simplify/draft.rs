@@ -50,6 +50,7 @@ impl Draft {
     pub(super) fn new(network: Network, origins: Vec<Vec<usize>>) -> Self {
         let output = network.output();
         let (name, labels, nodes, parameters, shapes) = network.into_parts();
+        assert_eq!(origins.len(), nodes.len(), "every node has its origins");
         let elements: usize = parameters.iter().map(|p| p.values().len()).sum();
         let mut draft = Self {
             name,
@@ -161,6 +162,22 @@ impl Draft {
         self.parameters
             .push(Parameter::new(name, role, shape, values));
         ParameterId(self.parameters.len() - 1)
+    }
+
+    /// Gives the parameter of a constant that nothing will take any more another role and other numbers; it keeps its name.
+    pub(super) fn repurpose(
+        &mut self,
+        constant: ValueId,
+        role: Role,
+        values: Vec<f32>,
+    ) -> ParameterId {
+        let Some(Operator::Constant { value: id }) = self.operator(constant) else {
+            unreachable!("only constants are given another purpose");
+        };
+        let id = *id;
+        let name = self.parameter(id).name().to_owned();
+        self.parameters[id.0] = Parameter::new(name, role, vec![values.len()], values);
+        id
     }
 
     /// Pays for the computation of `elements`; false if the budget does not allow it.
