@@ -13,6 +13,7 @@ use onnx_protobuf::{
 use protobuf::Message;
 
 use super::attribute::{Attribute, GraphNode};
+use super::census;
 use super::external;
 use super::inline::{self, Opsets};
 use super::lowering::Constant;
@@ -52,6 +53,7 @@ pub(super) fn decode(
     folder: Option<&Path>,
     max_elements: usize,
 ) -> Result<(Graph, Initializers), OnnxError> {
+    census::check(bytes, census::Kind::Model)?;
     let model = ModelProto::parse_from_bytes(bytes)
         .map_err(|error| OnnxError::Malformed(error.to_string()))?;
     let Some(graph) = model.graph.into_option() else {
@@ -117,6 +119,20 @@ pub(super) fn opsets(imports: &[onnx_protobuf::OperatorSetIdProto]) -> Result<Op
     }
 }
 
+/// Most bytes of a name. Names of nodes are copied and put together.
+const MAX_NAME: usize = 1024;
+
+/// Whether a name is short enough.
+pub(super) fn check_name(name: &str) -> Result<(), OnnxError> {
+    if name.len() <= MAX_NAME {
+        return Ok(());
+    }
+    let start: String = name.chars().take(40).collect();
+    Err(OnnxError::Limit(format!(
+        "the name \"{start}…\" has more than {MAX_NAME} bytes"
+    )))
+}
+
 /// The domain, empty for the standard one.
 pub(super) fn plain_domain(domain: &str) -> &str {
     if domain == "ai.onnx" { "" } else { domain }
@@ -134,6 +150,7 @@ fn check_names(graph: &Graph, initializers: &Initializers) -> Result<(), OnnxErr
         outputs.map(|name| (name, node.name.as_str()))
     });
     for (name, maker) in inputs.chain(initializers).chain(results) {
+        check_name(name)?;
         if let Some(first) = names.insert(name, maker) {
             return Err(OnnxError::Malformed(format!(
                 "value \"{name}\" is made twice, by {first} and by {maker}"
@@ -198,6 +215,9 @@ fn node(proto: NodeProto, opsets: &Opsets, tensors: &mut Tensors) -> Result<Grap
 }
 
 fn attribute(mut proto: AttributeProto, tensors: &mut Tensors) -> Result<Attribute, OnnxError> {
+    if !proto.ref_attr_name.is_empty() {
+        return Ok(Attribute::Other("a reference outside a function"));
+    }
     let text = |bytes: Vec<u8>| {
         String::from_utf8(bytes).map_or(Attribute::Other("bytes"), Attribute::Text)
     };
@@ -317,3 +337,6 @@ fn scatter<T: Copy + Default>(values: &[T], places: &[usize], elements: usize) -
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use onnx_protobuf::{AttributeProto, FunctionProto, NodeProto};
+use onnx_protobuf::{AttributeProto, FunctionProto, Message, NodeProto};
 
 use super::decode;
 use crate::onnx::OnnxError;
@@ -11,8 +11,11 @@ use crate::onnx::OnnxError;
 /// Versions of operator sets by domain; the standard domain is empty.
 pub(super) type Opsets = BTreeMap<String, i64>;
 
-/// Most nodes a file may have once functions are replaced.
+/// Most nodes a file may have, those of every call counted anew.
 const MAX_NODES: usize = 1 << 18;
+
+/// Most bytes of nodes that may be copied for calls.
+const MAX_COPIED: u64 = 1 << 28;
 
 /// Most calls within calls.
 const MAX_DEPTH: usize = 16;
@@ -26,6 +29,8 @@ pub(super) fn expand(
     let mut expansion = Expansion {
         functions: HashMap::new(),
         nodes: Vec::new(),
+        seen: 0,
+        copied: 0,
     };
     for function in functions {
         let key = (
@@ -46,10 +51,23 @@ pub(super) fn expand(
 struct Expansion<'a> {
     functions: HashMap<(&'a str, &'a str, &'a str), (&'a FunctionProto, Rc<Opsets>)>,
     nodes: Vec<(NodeProto, Rc<Opsets>)>,
+    /// Nodes and calls so far.
+    seen: usize,
+    /// Bytes that were copied for calls.
+    copied: u64,
 }
 
 impl Expansion<'_> {
     fn add(&mut self, node: NodeProto, opsets: &Rc<Opsets>, depth: usize) -> Result<(), OnnxError> {
+        self.seen += 1;
+        if self.seen > MAX_NODES {
+            return Err(OnnxError::Limit(format!(
+                "the model has more than {MAX_NODES} nodes and calls of functions"
+            )));
+        }
+        for name in node.input.iter().chain(&node.output).chain([&node.name]) {
+            decode::check_name(name)?;
+        }
         let key = (
             decode::plain_domain(&node.domain),
             node.op_type.as_str(),
@@ -57,11 +75,6 @@ impl Expansion<'_> {
         );
         if let Some((function, opsets)) = self.functions.get(&key).cloned() {
             return self.call(&node, function, &opsets, depth);
-        }
-        if self.nodes.len() >= MAX_NODES {
-            return Err(OnnxError::Limit(format!(
-                "the model has more than {MAX_NODES} nodes"
-            )));
         }
         self.nodes.push((node, opsets.clone()));
         Ok(())
@@ -87,17 +100,25 @@ impl Expansion<'_> {
             .input
             .iter()
             .zip(call.input.iter().map(Some).chain(std::iter::repeat(None)));
-        let results = function.output.iter().zip(call.output.iter().map(Some));
-        let mut names: HashMap<&str, String> = HashMap::new();
-        for (formal, actual) in formal.chain(results) {
-            let actual = actual.cloned().unwrap_or_default();
-            names.insert(formal, actual);
-        }
+        // One that the caller does not want may be needed inside, and keeps its own name.
+        let results = function.output.iter().zip(&call.output);
+        let results = results.filter(|(_, actual)| !actual.is_empty());
+        let names: HashMap<&str, &str> = formal
+            .map(|(formal, actual)| (formal.as_str(), actual.map_or("", String::as_str)))
+            .chain(results.map(|(formal, actual)| (formal.as_str(), actual.as_str())))
+            .collect();
         for body in &function.node {
+            let given: u64 = call.attribute.iter().map(Message::compute_size).sum();
+            self.copied = self.copied.saturating_add(body.compute_size() + given);
+            if self.copied > MAX_COPIED {
+                return Err(OnnxError::Limit(format!(
+                    "the model's calls of functions copy more than {MAX_COPIED} bytes"
+                )));
+            }
             let mut node = body.clone();
             for name in node.input.iter_mut().chain(&mut node.output) {
                 if let Some(actual) = names.get(name.as_str()) {
-                    name.clone_from(actual);
+                    *name = (*actual).to_owned();
                 } else if !name.is_empty() {
                     *name = format!("{prefix}/{name}");
                 }
@@ -128,3 +149,6 @@ fn fill_in(attribute: &mut AttributeProto, call: &NodeProto, function: &Function
     attribute.name = name;
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! `finish` puts the network together, simplifies it, and tells what became of every node.
 
 mod attribute;
+mod census;
 mod decode;
 mod external;
 mod finish;

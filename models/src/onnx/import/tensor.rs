@@ -7,6 +7,7 @@ use onnx_protobuf::TensorProto;
 use onnx_protobuf::tensor_proto::{DataLocation, DataType};
 use protobuf::Message;
 
+use super::census;
 use crate::onnx::OnnxError;
 
 /// The type of a tensor's elements.
@@ -198,14 +199,15 @@ impl Tensor {
 /// # Errors
 /// Where the bytes are no tensor, or one whose element type is not supported.
 pub fn decode_tensor(bytes: &[u8]) -> Result<Tensor, OnnxError> {
+    census::check(bytes, census::Kind::Tensor)?;
     let proto = TensorProto::parse_from_bytes(bytes)
         .map_err(|error| OnnxError::Malformed(error.to_string()))?;
     let name = proto.name.clone();
     decode(proto, None).map_err(|problem| OnnxError::Tensor { name, problem })
 }
 
-/// Most axes a tensor of a file may have.
-const MAX_AXES: usize = 32;
+/// Most axes a constant may have.
+pub(super) const MAX_AXES: usize = 32;
 
 /// The shape that a file's dimensions say and its number of elements.
 pub(super) fn shape_of(dims: &[i64]) -> Result<(Vec<usize>, usize), String> {
@@ -369,3 +371,6 @@ fn from_half(bits: u16) -> f32 {
         _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,16 @@ impl Model {
         Self { proto }
     }
 
+    /// Names the version of another domain's operators.
+    pub fn domain(mut self, domain: &str, version: i64) -> Self {
+        self.proto.opset_import.push(OperatorSetIdProto {
+            domain: domain.to_owned(),
+            version,
+            ..OperatorSetIdProto::default()
+        });
+        self
+    }
+
     /// Whether the graph makes `output` from an input "x" of `shape` by one node with those further constant inputs.
     pub fn of_node(
         opset: i64,

@@ -107,12 +107,20 @@ fn lower(lowering: &mut Lowering, index: usize, node: &GraphNode) -> Result<Vec<
     }
 }
 
+/// Most characters of a reason: a hostile file's shapes and numbers may have any length.
+const MAX_REASON: usize = 500;
+
 fn refused(node: &GraphNode, refusal: &Refusal) -> OnnxError {
+    let mut reason = refusal.to_string();
+    if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
+        reason.truncate(end);
+        reason.push('…');
+    }
     OnnxError::Unsupported {
         node: node.name.clone(),
         operator: node.operator.clone(),
         opset: node.opset,
-        reason: refusal.to_string(),
+        reason,
     }
 }
 
@@ -201,3 +209,6 @@ impl<'a> Plan<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

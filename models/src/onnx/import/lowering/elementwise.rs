@@ -78,7 +78,10 @@ impl Lowering {
         element: ElementType,
     ) -> Result<Value, Refusal> {
         match x {
-            Value::Constant(constant) => fold::retype(constant, element),
+            Value::Constant(constant) => {
+                self.claim(&constant.shape)?;
+                fold::retype(constant, element)
+            }
             Value::Computed(computed) => {
                 let mut computed = computed.clone();
                 computed.element = element;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::value::Computed;
-use super::{Constant, ElementType, Lowering, MAX_NODES, Refusal, Value};
+use super::{Constant, ElementType, Lowering, MAX_NODES, Refusal, Value, take};
 use crate::network::{Node, Parameter, ParameterId, Role, ValueId};
 use crate::onnx::import::tensor::{Data, Tensor};
 use crate::operator::Operator;
@@ -96,6 +96,7 @@ impl Lowering {
         constant: Constant,
         shape: Vec<usize>,
     ) -> Result<ParameterId, Refusal> {
+        take(&mut self.parameters_left, &shape)?;
         let source = constant.name.clone();
         let values = into_floats(constant.into_tensor())?;
         let id = self.parameters.len();

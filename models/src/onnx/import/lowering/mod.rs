@@ -21,7 +21,7 @@ use value::Computed;
 pub(super) use value::{Constant, Refusal, Value, axes, axis, position};
 
 use super::attribute::GraphNode;
-use super::tensor::{ElementType, Tensor};
+use super::tensor::{ElementType, MAX_AXES, Tensor};
 use crate::names::Names;
 use crate::network::{Node, Parameter, ValueId};
 use crate::onnx::ImportOptions;
@@ -39,8 +39,8 @@ const WORK_PER_ELEMENT: usize = 16;
 /// The network so far, and the values of the ONNX graph that are known.
 pub(super) struct Lowering {
     nodes: Vec<Node>,
-    /// For each node the number of the ONNX node it was made for.
-    origins: Vec<usize>,
+    /// For each node the number of the ONNX node it was made for, if it was made for one.
+    origins: Vec<Option<usize>>,
     /// For each value of the network its shape in the network.
     shapes: Vec<Shape>,
     parameters: Vec<Parameter>,
@@ -52,12 +52,14 @@ pub(super) struct Lowering {
     /// Nodes that hold constants, by the tensor and the shape they hold it in. The tensors are kept so that no address is used twice.
     constant_nodes: HashMap<(*const Tensor, Vec<usize>), (Rc<Tensor>, ValueId)>,
     /// Number of the ONNX node at work, and the name of its first output.
-    current: (usize, String),
+    current: (Option<usize>, String),
     /// The number its first node has or would have in the network.
     first_node: usize,
     whole: bool,
     fixed_batch: Option<usize>,
     elements_left: usize,
+    /// Elements that parameters may still have: they are copies, of one constant perhaps many.
+    parameters_left: usize,
     work_left: usize,
 }
 
@@ -77,11 +79,12 @@ impl Lowering {
             names: Names::new(std::iter::empty()),
             values: HashMap::new(),
             constant_nodes: HashMap::new(),
-            current: (0, String::new()),
+            current: (None, String::new()),
             first_node: 0,
             whole: options.whole,
             fixed_batch: None,
             elements_left: options.max_elements,
+            parameters_left: options.max_elements,
             work_left: options.max_elements.saturating_mul(WORK_PER_ELEMENT),
         };
         lowering.shapes.push(Shape(lowering.stored(input)));
@@ -204,17 +207,8 @@ impl Lowering {
 
     /// Number of elements of `shape`, taken from what constants may have in total. Call it before anything of that size is made.
     pub(super) fn claim(&mut self, shape: &[usize]) -> Result<usize, Refusal> {
-        let elements = shape
-            .iter()
-            .try_fold(1usize, |n, axis| n.checked_mul((*axis).max(1)))
-            .filter(|elements| *elements <= self.elements_left)
-            .ok_or_else(|| {
-                let shape = Shape(shape.to_vec());
-                Refusal(format!(
-                    "a constant of shape {shape} would exceed what constants may have in total"
-                ))
-            })?;
-        self.elements_left -= elements;
+        check_rank(shape.len())?;
+        let elements = take(&mut self.elements_left, shape)?;
         self.work(elements)?;
         Ok(shape.iter().product())
     }
@@ -227,3 +221,32 @@ impl Lowering {
         Ok(())
     }
 }
+
+/// Refuses values with more axes than any real one.
+pub(super) fn check_rank(rank: usize) -> Result<(), Refusal> {
+    match rank {
+        ..=MAX_AXES => Ok(()),
+        _ => Err(Refusal(format!(
+            "a value has {rank} axes, more than {MAX_AXES}"
+        ))),
+    }
+}
+
+/// Takes the elements of `shape` from those that are left.
+fn take(left: &mut usize, shape: &[usize]) -> Result<usize, Refusal> {
+    let elements = shape
+        .iter()
+        .try_fold(1usize, |n, axis| n.checked_mul((*axis).max(1)));
+    let taken = elements.and_then(|elements| Some((elements, left.checked_sub(elements)?)));
+    let Some((elements, rest)) = taken else {
+        let shape = Shape(shape.to_vec());
+        return Err(Refusal(format!(
+            "a constant of shape {shape} would exceed what constants may have in total"
+        )));
+    };
+    *left = rest;
+    Ok(elements)
+}
+
+#[cfg(test)]
+mod tests;

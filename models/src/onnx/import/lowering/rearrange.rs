@@ -1,7 +1,7 @@
 //! Elements that change their places and nothing else.
 
 use super::fold;
-use super::{Lowering, Refusal, Value};
+use super::{Lowering, Refusal, Value, check_rank};
 use crate::onnx::import::tensor::Data;
 use crate::operator::Operator;
 use crate::reference::rearrange;
@@ -24,6 +24,7 @@ impl Lowering {
                 Shape(shape.to_vec())
             )));
         }
+        check_rank(shape.len())?;
         if x.shape() == shape {
             return Ok(x.clone());
         }
@@ -98,6 +99,8 @@ impl Lowering {
         let Value::Computed(computed) = x else {
             return self.moved(&[x], shape, Move::Select(axis, &indices, fill));
         };
+        // The network keeps the list, which takes four times the memory of as many floats.
+        self.claim(&[4, indices.len()])?;
         let (id, axis) = if axis > 0 && self.is_cut(x.shape()) {
             (computed.id, axis - 1)
         } else {

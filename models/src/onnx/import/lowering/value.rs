@@ -175,6 +175,9 @@ pub(in crate::onnx::import) fn axis(number: i64, rank: usize) -> Result<usize, R
 
 /// The axes of `rank` that numbers of the file mean, rising.
 pub(in crate::onnx::import) fn axes(numbers: &[i64], rank: usize) -> Result<Vec<usize>, Refusal> {
+    if numbers.len() > rank {
+        return Err(Refusal(format!("{} axes of {rank}", numbers.len())));
+    }
     let mut axes = Vec::new();
     for number in numbers {
         let axis = axis(*number, rank)?;

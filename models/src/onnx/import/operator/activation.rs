@@ -49,7 +49,7 @@ fn prelu(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusa
         return Ok(vec![lowering.unary(Function::LeakyRelu { slope }, &x)?]);
     }
     if node.opset < 7 && slope.rank() == 1 {
-        slope = per_channel(lowering, &slope, x.rank())?;
+        slope = per_channel(lowering, &slope, x.shape())?;
     }
     let positive = lowering.unary(Function::RELU, &x)?;
     let clip = Function::Clip {
@@ -232,11 +232,14 @@ fn limit(
     low: Option<f32>,
     high: Option<f32>,
 ) -> Result<Value, Refusal> {
-    let high = high.filter(|high| !(*high >= f32::MAX));
-    let low = low.filter(|low| !(*low <= f32::MIN));
+    let high = high.filter(|high| high.is_nan() || *high < f32::MAX);
+    let low = low.filter(|low| low.is_nan() || *low > f32::MIN);
     let low = low.map(|low| high.map_or(low, |high| low.min(high)));
     if low.is_none() && high.is_none() {
         return Ok(x.clone());
     }
     lowering.unary(Function::Clip { low, high }, x)
 }
+
+#[cfg(test)]
+mod tests;

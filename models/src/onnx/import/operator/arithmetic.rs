@@ -256,3 +256,6 @@ fn remainder(lowering: &mut Lowering, x: &Value, y: &Value) -> Result<Value, Ref
     let multiple = multiply(lowering, &quotient, y)?;
     lowering.binary(BinaryFunction::Subtract, x, &multiple)
 }
+
+#[cfg(test)]
+mod tests;

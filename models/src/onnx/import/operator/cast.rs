@@ -48,9 +48,11 @@ fn not_zero(lowering: &mut Lowering, x: &Value) -> Result<Value, Refusal> {
     super::logic::invert(lowering, &is_zero)
 }
 
-/// Cuts the fraction off. What does not fit the integer type is not defined by the standard.
+/// Cuts the fraction off. What does not fit the integer type is not defined by the standard. Types of four bits are refused: there
+/// little fits.
 fn truncate(lowering: &mut Lowering, x: &Value, to: ElementType) -> Result<Value, Refusal> {
     if let Some(constant) = x.constant() {
+        lowering.claim(&constant.shape)?;
         let whole = constant
             .floats()
             .iter()
@@ -62,6 +64,11 @@ fn truncate(lowering: &mut Lowering, x: &Value, to: ElementType) -> Result<Value
             data: Data::Float(whole),
         };
         return lowering.retype(&Value::Constant(tensor.into()), to);
+    }
+    if matches!(to, ElementType::Int4 | ElementType::Uint4) {
+        return Err(Refusal(format!(
+            "a cast of computed floats to {to} is not supported"
+        )));
     }
     let magnitude = lowering.unary(Function::Abs, x)?;
     let magnitude = lowering.unary(Function::Floor, &magnitude)?;

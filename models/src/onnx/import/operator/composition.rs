@@ -63,19 +63,23 @@ pub(super) fn absolute_power(
     power(lowering, &absolute, order)
 }
 
-/// A vector with one element per channel, for use beside a value of `rank` axes `[batch, channel, …]`.
+/// A vector with one element per channel, as it is broadcast to a value of `shape`, `[batch, channel, …]`.
 pub(super) fn per_channel(
     lowering: &mut Lowering,
     vector: &Value,
-    rank: usize,
+    shape: &[usize],
 ) -> Result<Value, Refusal> {
-    if vector.rank() != 1 || rank < 2 {
-        let axes = vector.rank();
-        return Err(format!("one number per channel is needed, not {axes} axes").into());
+    let &[_, channels, ref positions @ ..] = shape else {
+        return Err("takes [batch, channel, …]".into());
+    };
+    if vector.shape() != [channels] {
+        let numbers = vector.elements();
+        return Err(format!("{numbers} numbers for {channels} channels").into());
     }
-    let mut shape = vec![1; rank - 1];
-    shape[0] = vector.elements();
-    lowering.reshape(vector, &shape)
+    lowering.reshape(
+        vector,
+        &[&[channels], &vec![1; positions.len()][..]].concat(),
+    )
 }
 
 /// A constant matrix, `length` rows of as many elements as `axis` of `x` has, applied along that axis.

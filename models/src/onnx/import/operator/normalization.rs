@@ -52,14 +52,13 @@ fn batch(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusa
         };
         return Ok(vec![lowering.batch_norm(&x, &statistics)?]);
     }
-    let rank = x.rank();
-    let mean = per_channel(lowering, &mean, rank)?;
-    let variance = per_channel(lowering, &variance, rank)?;
+    let mean = per_channel(lowering, &mean, x.shape())?;
+    let variance = per_channel(lowering, &variance, x.shape())?;
     let deviation = lowering.binary(BinaryFunction::Subtract, &x, &mean)?;
     let factor = inverse_root(lowering, &variance, epsilon)?;
     let standardized = multiply(lowering, &deviation, &factor)?;
-    let scale = per_channel(lowering, &scale, rank)?;
-    let shift = per_channel(lowering, &shift, rank)?;
+    let scale = per_channel(lowering, &scale, x.shape())?;
+    let shift = per_channel(lowering, &shift, x.shape())?;
     Ok(vec![scaled(lowering, &standardized, &scale, Some(&shift))?])
 }
 
@@ -68,11 +67,10 @@ fn instance(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Ref
     node.ignore(&["consumed_inputs"]);
     let x = lowering.input(node, 0)?;
     let (scale, shift) = (lowering.input(node, 1)?, lowering.input(node, 2)?);
-    let rank = x.rank();
-    let axes: Vec<usize> = (2..rank).collect();
+    let axes: Vec<usize> = (2..x.rank()).collect();
     let standard = standardize(lowering, &x, &axes, node.float("epsilon", 1e-5)?)?;
-    let scale = per_channel(lowering, &scale, rank)?;
-    let shift = per_channel(lowering, &shift, rank)?;
+    let scale = per_channel(lowering, &scale, x.shape())?;
+    let shift = per_channel(lowering, &shift, x.shape())?;
     Ok(vec![scaled(
         lowering,
         &standard.result,
@@ -115,8 +113,8 @@ fn group(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusa
     if !per_group {
         y = lowering.reshape(&y, &shape)?;
     }
-    let scale = per_channel(lowering, &scale, y.rank())?;
-    let shift = per_channel(lowering, &shift, y.rank())?;
+    let scale = per_channel(lowering, &scale, y.shape())?;
+    let shift = per_channel(lowering, &shift, y.shape())?;
     y = scaled(lowering, &y, &scale, Some(&shift))?;
     Ok(vec![lowering.reshape(&y, &shape)?])
 }
@@ -258,3 +256,6 @@ fn inverse_root(lowering: &mut Lowering, x: &Value, epsilon: f32) -> Result<Valu
     let positive = affine(lowering, x, 1.0, epsilon)?;
     power(lowering, &positive, -0.5)
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,6 +143,7 @@ fn spread(
         let shape = numbers.shape();
         return Err(format!("scales of shape {shape:?} instead of {blocks:?}").into());
     }
+    lowering.claim(&[length])?;
     let indices = (0..length).map(|position| Some(position / block)).collect();
     lowering.select(numbers, axis, indices, 0.0)
 }
@@ -179,4 +180,111 @@ fn dynamic_quantize_linear(
     };
     let y = grid.quantize(lowering, &x, ElementType::Uint8)?;
     Ok(vec![y, scale, zero])
+}
+
+#[cfg(test)]
+mod tests {
+    use onnx_protobuf::tensor_proto::DataType;
+
+    use crate::onnx::import::testing::{Model, floats, int_attribute, small_ints};
+
+    #[test]
+    fn quantising_rounds_halves_to_even_shifts_and_saturates() {
+        let constants = [
+            floats("scale", &[], &[0.5]),
+            small_ints("zero", DataType::INT8, &[], &[10]),
+        ];
+        let model = Model::of_node(13, &[6], "QuantizeLinear", &constants, vec![]);
+        // Ratios 0.5, 1.5, −2.5, 200, −200, 0.
+        let x = [0.25, 0.75, -1.25, 100.0, -100.0, 0.0];
+        assert_eq!(model.run(&x), [10.0, 12.0, 8.0, 127.0, -128.0, 10.0]);
+    }
+
+    #[test]
+    fn the_type_is_that_of_the_zero_point_or_the_one_named_or_uint8() {
+        let run = |attributes| {
+            let scale = [floats("scale", &[], &[1.0])];
+            Model::of_node(21, &[2], "QuantizeLinear", &scale, attributes).run(&[-300.0, 300.0])
+        };
+        assert_eq!(run(vec![]), [0.0, 255.0]);
+        assert_eq!(run(vec![int_attribute("output_dtype", 3)]), [-128.0, 127.0]);
+        assert_eq!(run(vec![int_attribute("output_dtype", 21)]), [0.0, 15.0]);
+        let scale = [floats("scale", &[], &[1.0])];
+        let wide = vec![int_attribute("output_dtype", 6)];
+        let wide = Model::of_node(21, &[2], "QuantizeLinear", &scale, wide).refusal();
+        assert!(wide.contains("quantising to int32"), "{wide}");
+    }
+
+    fn dequantized(scale: &[i64], scales: &[f32], attributes: &[(&str, i64)]) -> Model {
+        let count = scales.len() as i32;
+        let zeros: Vec<i32> = (0..count).collect();
+        let attributes = attributes
+            .iter()
+            .map(|(name, value)| int_attribute(name, *value));
+        Model::new(21)
+            .typed_input("q", DataType::UINT8, &[2, 4])
+            .node(
+                "DequantizeLinear",
+                &["q", "scale", "zero"],
+                &["y"],
+                attributes.collect(),
+            )
+            .initializer(floats("scale", scale, scales))
+            .initializer(small_ints("zero", DataType::UINT8, scale, &zeros))
+            .output("y")
+    }
+
+    #[test]
+    fn grids_are_for_all_for_an_axis_or_for_blocks() {
+        let q = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+        let all = dequantized(&[], &[2.0], &[]);
+        assert_eq!(all.run(&q), q.map(|q| 2.0 * q));
+        let rows = dequantized(&[2], &[1.0, 10.0], &[("axis", 0)]);
+        assert_eq!(rows.run(&q), [1.0, 2.0, 3.0, 4.0, 40.0, 50.0, 60.0, 70.0]);
+        let columns = dequantized(&[4], &[1.0; 4], &[]);
+        assert_eq!(columns.run(&q), [1.0, 1.0, 1.0, 1.0, 5.0, 5.0, 5.0, 5.0]);
+        let blocks = [("axis", -1), ("block_size", 3)];
+        let blocks = dequantized(&[2, 2], &[1.0, 10.0, 100.0, 1000.0], &blocks);
+        assert_eq!(
+            blocks.run(&q),
+            [1.0, 2.0, 3.0, 30.0, 300.0, 400.0, 500.0, 5000.0]
+        );
+    }
+
+    #[test]
+    fn grids_that_do_not_fit_are_refused() {
+        let axis = dequantized(&[3], &[1.0; 3], &[]);
+        assert!(axis.refusal().contains("for an axis of length 4"));
+        let blocks = dequantized(&[2, 3], &[1.0; 6], &[("block_size", 3)]);
+        assert!(blocks.refusal().contains("instead of [2, 2]"));
+        let block = dequantized(&[2, 2], &[1.0; 4], &[("block_size", -1)]);
+        assert!(block.refusal().contains("block_size"));
+    }
+
+    fn dynamic(x: &[f32]) -> [Vec<f32>; 3] {
+        ["y", "scale", "zero"].map(|output| {
+            let model = Model::new(11)
+                .input("x", &[x.len() as i64])
+                .node(
+                    "DynamicQuantizeLinear",
+                    &["x"],
+                    &["y", "scale", "zero"],
+                    vec![],
+                )
+                .output(output);
+            model.run(x)
+        })
+    }
+
+    #[test]
+    fn a_dynamic_grid_spans_zero_and_all_elements() {
+        // 255 steps from −1 to 1.55.
+        let [y, scale, zero] = dynamic(&[-1.0, 0.0, 1.55]);
+        assert!((scale[0] - 0.01).abs() < 1e-8);
+        assert_eq!((y, zero), (vec![0.0, 100.0, 255.0], vec![100.0]));
+        let [y, scale, zero] = dynamic(&[51.0, 255.0]);
+        assert_eq!((y, scale, zero), (vec![51.0, 255.0], vec![1.0], vec![0.0]));
+        let [y, scale, zero] = dynamic(&[0.0, 0.0]);
+        assert_eq!((y, scale, zero), (vec![0.0, 0.0], vec![1.0], vec![0.0]));
+    }
 }

@@ -254,3 +254,6 @@ fn mat_mul_integer(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Valu
     let y = product(lowering, &a, &b)?;
     Ok(vec![lowering.retype(&y, ElementType::Int32)?])
 }
+
+#[cfg(test)]
+mod tests;

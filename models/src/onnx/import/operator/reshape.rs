@@ -2,7 +2,7 @@
 
 use super::constant::lengths;
 use super::{GraphNode, Lower, Lowering, Refusal, Value};
-use crate::onnx::import::lowering::{axes, axis};
+use crate::onnx::import::lowering::{axes, axis, check_rank};
 
 /// The operators of this family.
 pub(super) const OPERATORS: &[(&str, Lower)] = &[
@@ -88,6 +88,7 @@ fn squeeze(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refu
 fn unsqueeze(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusal> {
     let x = lowering.input(node, 0)?;
     let numbers = named_axes(lowering, node)?.ok_or("has no axes")?;
+    check_rank(x.rank() + numbers.len())?;
     let mut shape = x.shape().to_vec();
     // Rising, so that each is inserted where it is to be.
     for axis in axes(&numbers, x.rank() + numbers.len())? {
