@@ -3,7 +3,7 @@
 //! A draft queues the nodes whose surroundings have changed, so that rules are tried on those alone. Its budget keeps the work and the
 //! memory of all rules together in proportion to the network. Non-goals: knowledge of any operator.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::mem;
 
 use crate::names::Names;

@@ -2,6 +2,7 @@
 
 use super::channelwise::Channelwise;
 use super::draft::Draft;
+use crate::function::BinaryFunction;
 use crate::network::{ParameterId, Role, ValueId};
 use crate::operator::Operator;
 
@@ -52,9 +53,16 @@ pub(super) fn fold(draft: &mut Draft, value: ValueId) -> bool {
         return false;
     }
     draft.set_values(*weight, weights);
+    let adds = matches!(
+        draft.operator(value),
+        Some(Operator::Binary(
+            BinaryFunction::Add | BinaryFunction::Subtract
+        ))
+    );
     match bias {
         Some(bias) => draft.set_values(*bias, biases),
-        None if biases.iter().all(|number| *number == 0.0) => {}
+        // What is added is a bias even if it is zero.
+        None if !adds && biases.iter().all(|number| *number == 0.0) => {}
         None => *bias = Some(add_bias(draft, value, biases)),
     }
     let inputs = draft.inputs(layer).to_vec();
@@ -77,7 +85,7 @@ fn add_bias(draft: &mut Draft, value: ValueId, biases: Vec<f32>) -> ParameterId 
 mod tests {
     use super::super::testing::{Graph, assert_kept, nodes, origins, simplified};
     use super::*;
-    use crate::function::{BinaryFunction, Function};
+    use crate::function::Function;
     use crate::network::Network;
     use crate::window::Window;
 
