@@ -232,8 +232,8 @@ fn limit(
     low: Option<f32>,
     high: Option<f32>,
 ) -> Result<Value, Refusal> {
-    let high = high.filter(|high| !(*high >= f32::MAX));
-    let low = low.filter(|low| !(*low <= f32::MIN));
+    let high = high.filter(|high| high.is_nan() || *high < f32::MAX);
+    let low = low.filter(|low| low.is_nan() || *low > f32::MIN);
     let low = low.map(|low| high.map_or(low, |high| low.min(high)));
     if low.is_none() && high.is_none() {
         return Ok(x.clone());

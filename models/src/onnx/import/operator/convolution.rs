@@ -56,7 +56,7 @@ fn conv_transpose(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value
         if positions.is_empty() {
             return Err("the padding leaves nothing of the output".into());
         }
-        spatial::check_length((positions.end() - positions.start() + 1) as usize)?;
+        lowering.claim(&[(positions.end() - positions.start() + 1) as usize])?;
         let stride = slide.stride as i64;
         let source = |position: i64| {
             let holds = (0..=last).contains(&position) && position % stride == 0;
@@ -97,6 +97,9 @@ fn spatial_axes<'a>(
     if weight.rank() != x.rank() {
         let (weight, input) = (weight.rank(), x.rank());
         return Err(format!("weights have {weight} axes, the input has {input}").into());
+    }
+    if x.elements() == 0 || weight.elements() == 0 {
+        return Err("takes an input and weights with elements".into());
     }
     let kernel = &weight.shape()[2..];
     if node.ints("kernel_shape")?.is_some() && spatial::kernel_shape(node, kernel.len())? != kernel
@@ -148,9 +151,10 @@ fn crops(node: &GraphNode, slides: &[Slide], lengths: &[usize]) -> Result<Vec<[i
     let rank = slides.len();
     let extra = spatial::sizes(node, "output_padding", rank, 0, 0)?;
     let mode = AutoPad::of(node)?;
-    let wanted = match (node.ints("output_shape")?, mode) {
-        (Some(_), _) => spatial::sizes(node, "output_shape", rank, 1, 1)?,
-        (None, AutoPad::SameUpper | AutoPad::SameLower) => {
+    let explicit = node.ints("output_shape")?.is_some();
+    let wanted = match mode {
+        _ if explicit => spatial::sizes(node, "output_shape", rank, 1, 1)?,
+        AutoPad::SameUpper | AutoPad::SameLower => {
             let strides = slides.iter().map(|slide| slide.stride);
             lengths
                 .iter()
@@ -158,7 +162,7 @@ fn crops(node: &GraphNode, slides: &[Slide], lengths: &[usize]) -> Result<Vec<[i
                 .map(|(n, stride)| n * stride)
                 .collect()
         }
-        (None, AutoPad::Explicit) => {
+        AutoPad::Explicit => {
             let pads = spatial::sizes(node, "pads", 2 * rank, 0, 0)?;
             let crop = |axis| {
                 [
@@ -168,7 +172,7 @@ fn crops(node: &GraphNode, slides: &[Slide], lengths: &[usize]) -> Result<Vec<[i
             };
             return Ok((0..rank).map(crop).collect());
         }
-        (None, AutoPad::Valid) => {
+        AutoPad::Valid => {
             return Ok(extra.iter().map(|extra| [0, -(*extra as i64)]).collect());
         }
     };
@@ -176,10 +180,10 @@ fn crops(node: &GraphNode, slides: &[Slide], lengths: &[usize]) -> Result<Vec<[i
         let slide = &slides[axis];
         let full = (lengths[axis] - 1) * slide.stride + slide.extent() + extra[axis];
         let Some(total) = full.checked_sub(wanted[axis]) else {
-            // What the kernel does not reach lies at the end; where it is more than one position, tools do not agree.
-            let missing = wanted[axis] - full;
-            return match missing {
-                1 => Ok([0, -1 - extra[axis] as i64]),
+            // What the kernel does not reach lies at the end. Where it is more than one position, or follows from the stride, tools do
+            // not agree.
+            return match wanted[axis] - full {
+                1 if explicit => Ok([0, -1 - extra[axis] as i64]),
                 _ => Err(format!(
                     "an output of length {} is wanted, the kernel reaches {full}: give pads and output_padding",
                     wanted[axis]

@@ -113,20 +113,32 @@ fn slides(node: &GraphNode, x: &Value) -> Result<Vec<Slide>, Refusal> {
     check_rank(x)?;
     let lengths = &x.shape()[2..];
     let kernel = spatial::kernel_shape(node, lengths.len())?;
-    spatial::slides(node, &kernel, lengths)
+    let slides = spatial::slides(node, &kernel, lengths)?;
+    let resolved = matches!(AutoPad::of(node)?, AutoPad::SameUpper | AutoPad::SameLower);
+    if resolved && slides.iter().any(|slide| slide.dilation > 1) {
+        return Err("auto_pad with dilations has no agreed meaning for pools: give pads".into());
+    }
+    Ok(slides)
 }
 
 /// What rounding up the number of windows adds to the padding at the end of each axis.
 fn extensions(node: &GraphNode, x: &Value, slides: &[Slide]) -> Result<Vec<usize>, Refusal> {
-    if node.int("ceil_mode", 0)? == 0 || AutoPad::of(node)? != AutoPad::Explicit {
+    let mode = AutoPad::of(node)?;
+    let rounds_down = node.int("ceil_mode", 0)? == 0;
+    if rounds_down || matches!(mode, AutoPad::SameUpper | AutoPad::SameLower) {
         return Ok(vec![0; slides.len()]);
     }
     let lengths = x.shape()[2..].iter();
-    Ok(slides
-        .iter()
-        .zip(lengths)
+    let extensions = slides.iter().zip(lengths);
+    let extensions: Vec<usize> = extensions
         .map(|(slide, length)| slide.round_up(*length))
-        .collect())
+        .collect();
+    if mode == AutoPad::Valid && extensions.iter().any(|extension| *extension > 0) {
+        return Err(
+            "ceil_mode without any padding (VALID) has no agreed meaning: give pads".into(),
+        );
+    }
+    Ok(extensions)
 }
 
 fn extend(slides: &mut [Slide], extensions: &[usize]) {

@@ -143,6 +143,7 @@ fn spread(
         let shape = numbers.shape();
         return Err(format!("scales of shape {shape:?} instead of {blocks:?}").into());
     }
+    lowering.claim(&[length])?;
     let indices = (0..length).map(|position| Some(position / block)).collect();
     lowering.select(numbers, axis, indices, 0.0)
 }

@@ -159,6 +159,7 @@ fn position(
     let last = node.int("select_last_index", 0)? != 0;
     let length = x.shape()[axis];
     if last {
+        lowering.claim(&[length])?;
         let backwards = (0..length).rev().map(Some).collect();
         searched = lowering.select(&searched, axis, backwards, 0.0)?;
     }

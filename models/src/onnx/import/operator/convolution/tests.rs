@@ -111,6 +111,8 @@ fn what_is_not_a_convolution_is_refused() {
         vec![ints_attribute("strides", &[0])],
     );
     assert!(strides.contains("strides has 0"), "{strides}");
+    let empty = refusal(&[1, 1, 4], &[1, 0, 2], vec![]);
+    assert!(empty.contains("with elements"), "{empty}");
     let groups = refusal(&[1, 1, 4], &[1, 1, 2], vec![int_attribute("group", 0)]);
     assert!(groups.contains("group is 0"), "{groups}");
     let mode = refusal(
@@ -157,6 +159,13 @@ fn output_shapes_without_an_agreed_meaning_are_refused() {
     };
     assert!(refusal(11, 6).contains("the kernel reaches 4"));
     assert!(refusal(10, 3).contains("no agreed meaning"));
+    let attributes = vec![
+        string_attribute("auto_pad", "SAME_UPPER"),
+        ints_attribute("strides", &[2]),
+    ];
+    let weight = floats("w", &[1, 1, 1], &[1.0]);
+    let short = Model::of_node(11, &[1, 1, 2], "ConvTranspose", &[weight], attributes);
+    assert!(short.refusal().contains("the kernel reaches 3"));
 }
 
 /// The definition: every element adds its multiple of the kernel to the output, from which the padding is cut.

@@ -63,6 +63,20 @@ fn pools_that_are_none_are_refused() {
     assert!(refusal(&[1, 1, 4, 4], vec![kernel()]).contains("1 numbers instead of 2"));
     let long = ints_attribute("kernel_shape", &[5]);
     assert!(refusal(&[1, 1, 4], vec![long]).contains("fits"));
+    let mode = |mode| string_attribute("auto_pad", mode);
+    let valid = vec![
+        kernel(),
+        mode("VALID"),
+        int_attribute("ceil_mode", 1),
+        ints_attribute("strides", &[2]),
+    ];
+    assert!(refusal(&[1, 1, 5], valid).contains("VALID"));
+    let dilated = vec![
+        kernel(),
+        mode("SAME_UPPER"),
+        ints_attribute("dilations", &[2]),
+    ];
+    assert!(refusal(&[1, 1, 5], dilated).contains("auto_pad with dilations"));
     let order = vec![kernel(), int_attribute("p", 0)];
     let order = Model::of_node(11, &[1, 1, 4], "LpPool", &[], order).refusal();
     assert!(order.contains("at least 1"), "{order}");
