@@ -3,7 +3,7 @@
 use super::elementwise::refuse_integers;
 use super::fold;
 use super::{Constant, ElementType, Lowering, Refusal, Value};
-use crate::function::{BinaryFunction, Reduction};
+use crate::function::Reduction;
 use crate::network::{ParameterId, Role, ValueId};
 use crate::operator::Operator;
 use crate::shape::{Shape, broadcast};
@@ -103,19 +103,16 @@ impl Lowering {
         self.computed(id, shape, element)
     }
 
-    /// Batch normalisation over axis 1 with running statistics.
+    /// Batch normalisation over axis 1 with running statistics, of one sample `[1, channel, …]`.
     pub(in crate::onnx::import) fn batch_norm(
         &mut self,
         x: &Value,
         statistics: &Statistics,
     ) -> Result<Value, Refusal> {
         refuse_integers(&[x])?;
-        let &[batch, _, ..] = x.shape() else {
-            return Err("takes at least a batch and a channel axis".into());
+        let &[1, _, ..] = x.shape() else {
+            return Err("takes one sample with a channel axis".into());
         };
-        if batch != 1 {
-            return self.affine_channels(x, statistics);
-        }
         let shape = &x.shape()[1..];
         let id = self.place(x)?;
         let id = self.reshaped(id, shape)?;
@@ -132,26 +129,6 @@ impl Lowering {
         };
         let id = self.emit(operator, vec![id])?;
         self.computed(id, x.shape().to_vec(), x.element())
-    }
-
-    /// Batch normalisation where a sample has a batch axis of its own.
-    fn affine_channels(&mut self, x: &Value, statistics: &Statistics) -> Result<Value, Refusal> {
-        let mut shape = vec![1; x.rank() - 1];
-        shape[0] = x.shape()[1];
-        let mut column =
-            |constant: &Constant| self.reshape(&Value::Constant(constant.clone()), &shape);
-        let mean = column(&statistics.mean)?;
-        let variance = column(&statistics.variance)?;
-        let scale = column(&statistics.scale)?;
-        let shift = column(&statistics.shift)?;
-        let epsilon = self.scalar(statistics.epsilon);
-        let variance = self.binary(BinaryFunction::Add, &variance, &epsilon)?;
-        let half = self.scalar(0.5);
-        let deviation = self.binary(BinaryFunction::Power, &variance, &half)?;
-        let centred = self.binary(BinaryFunction::Subtract, x, &mean)?;
-        let normalized = self.binary(BinaryFunction::Divide, &centred, &deviation)?;
-        let scaled = self.binary(BinaryFunction::Multiply, &normalized, &scale)?;
-        self.binary(BinaryFunction::Add, &scaled, &shift)
     }
 
     /// Largest value of each window on maps `[n, c, h, w]`; padding takes no part.

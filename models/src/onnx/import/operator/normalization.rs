@@ -41,6 +41,7 @@ fn batch(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusa
     let epsilon = node.float("epsilon", 1e-5)?;
     let constants = [&scale, &shift, &mean, &variance].map(|value| value.constant().cloned());
     if let [Some(scale), Some(shift), Some(mean), Some(variance)] = constants
+        && x.shape().first() == Some(&1)
         && epsilon > 0.0
     {
         let statistics = Statistics {

@@ -227,7 +227,7 @@ mod tests {
         let old = vec![floats_attribute("scales", &[1.0, 2.0])];
         let old = Model::of_node(7, &[1, 2], "Upsample", &[], old);
         assert_eq!(old.run(&[1.0, 3.0]), [1.0, 1.0, 3.0, 3.0]);
-        let ten = Model::of_node(10, &[1, 2], "Resize", &[scales.clone()], vec![]);
+        let ten = Model::of_node(10, &[1, 2], "Resize", std::slice::from_ref(&scales), vec![]);
         assert_eq!(ten.run(&[1.0, 3.0]), [1.0, 1.0, 3.0, 3.0]);
     }
 
