@@ -141,7 +141,7 @@ fn values_that_meet_sink_together() {
         [
             "sigmoid: sigmoid",
             "tanh: tanh",
-            "back: add",
+            "sum: add",
             "exp: exp",
             "exp/transposed: transpose",
             "cos: cos",
