@@ -5,7 +5,9 @@
 //! at again until no rule applies (a worklist, as compilers do it). Values may change by rounding where numbers are folded, and by
 //! nothing else. Networks of the zoo have nothing to simplify; batch norms are left to training and packing.
 
+mod align;
 mod channelwise;
+mod condition;
 mod constant;
 mod dead;
 mod draft;
@@ -27,9 +29,11 @@ use draft::Draft;
 type Rule = fn(&mut Draft, ValueId) -> bool;
 
 /// Tried in this order on each node.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 11] = [
     dead::remove,
     identity::bypass,
+    align::bypass,
+    condition::bypass,
     constant::fold,
     normalize::join,
     scale::fold,

@@ -3,6 +3,7 @@
 
 use super::channelwise::Channelwise;
 use super::draft::Draft;
+use crate::function::BinaryFunction;
 use crate::network::{ParameterId, Role, ValueId};
 use crate::operator::Operator;
 
@@ -52,10 +53,17 @@ pub(super) fn fold(draft: &mut Draft, value: ValueId) -> bool {
         return false;
     }
     draft.set_values(weight, weights);
+    // What is added is a bias even if it is zero.
+    let adds = matches!(
+        draft.operator(value),
+        Some(Operator::Binary(
+            BinaryFunction::Add | BinaryFunction::Subtract
+        ))
+    );
     match (bias, &mut operator) {
         (Some(bias), _) => draft.set_values(bias, biases),
         (None, Operator::Convolution { bias, .. } | Operator::Linear { bias, .. })
-            if biases.iter().any(|number| *number != 0.0) =>
+            if adds || biases.iter().any(|number| *number != 0.0) =>
         {
             *bias = Some(add_bias(draft, value, biases));
         }
@@ -92,7 +100,7 @@ fn add_bias(draft: &mut Draft, value: ValueId, biases: Vec<f32>) -> ParameterId 
 mod tests {
     use super::super::testing::{Graph, assert_kept, nodes, origins, simplified};
     use super::*;
-    use crate::function::{BinaryFunction, Function};
+    use crate::function::Function;
     use crate::network::Network;
     use crate::window::Window;
 
@@ -174,6 +182,26 @@ mod tests {
         assert_eq!(after.parameters()[1].name(), "linear.bias");
         // The bias of `linear` is 1, 2, 3, 4.
         assert_eq!(after.parameters()[1].values(), [0.5; 4]);
+    }
+
+    #[test]
+    fn what_is_added_is_a_bias_under_its_own_name() {
+        let parameters = |function, number: f32| -> Vec<(String, Vec<f32>)> {
+            let mut graph = Graph::new(&[2, 3, 3]);
+            let x = graph.convolution("conv", [2, 2], Window::square(2, 1, 0), ValueId::INPUT);
+            let numbers = graph.constant("numbers", &[2, 1, 1], &[number; 2]);
+            graph.binary("out", function, [x, numbers]);
+            let after = simplified(&graph.finish());
+            let parameters = after.parameters()[1..].iter();
+            parameters
+                .map(|p| (p.name().to_owned(), p.values().to_vec()))
+                .collect()
+        };
+        let bias = |number: f32| [("numbers.value".to_owned(), vec![number; 2])];
+        assert_eq!(parameters(BinaryFunction::Add, 3.0), bias(3.0));
+        assert_eq!(parameters(BinaryFunction::Add, 0.0), bias(0.0));
+        assert_eq!(parameters(BinaryFunction::Subtract, 3.0), bias(-3.0));
+        assert_eq!(parameters(BinaryFunction::Multiply, 3.0), []);
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl Catalogue {
                 apply_binary(draft, function, X, vector).expect("shapes fit");
             });
         }
+        self.add("where, numbers as condition", &MAP, |draft| {
+            let condition = draft.unary(Function::Floor, X);
+            let other = draft.unary(Function::Tanh, X);
+            draft.node(Operator::Where, &[condition, X, other]);
+        });
         self.add("where, constant condition", &MAP, |draft| {
             let condition = draft.constant(&[5, 6], -0.5..1.5);
             let condition = draft.unary(Function::Floor, condition);

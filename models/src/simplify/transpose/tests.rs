@@ -209,7 +209,7 @@ fn a_gate_by_channel_needs_no_transposition() {
             "mean: mean",
             "flatten: reshape",
             "linear: linear",
-            "spread/reordered: reshape",
+            "linear/reordered: reshape",
             "in: multiply"
         ]
     );
