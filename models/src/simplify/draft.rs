@@ -50,6 +50,7 @@ impl Draft {
     pub(super) fn new(network: Network, origins: Vec<Vec<usize>>) -> Self {
         let output = network.output();
         let (name, labels, nodes, parameters, shapes) = network.into_parts();
+        assert_eq!(origins.len(), nodes.len(), "every node has its origins");
         let elements: usize = parameters.iter().map(|p| p.values().len()).sum();
         let mut draft = Self {
             name,

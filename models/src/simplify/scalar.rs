@@ -72,10 +72,8 @@ fn with_left(function: BinaryFunction, constant: f32) -> Option<Function> {
 
 /// `1 / x` for powers of two.
 fn exact_reciprocal(x: f32) -> Option<f32> {
-    let reciprocal = 1.0 / x;
-    let power_of_two =
-        |x: f32| x.is_normal() && x.to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS - 1;
-    (power_of_two(x) && power_of_two(reciprocal)).then_some(reciprocal)
+    let has_fraction = x.to_bits().trailing_zeros() < f32::MANTISSA_DIGITS - 1;
+    (x.is_normal() && !has_fraction).then_some(1.0 / x)
 }
 
 #[cfg(test)]
@@ -126,6 +124,18 @@ mod tests {
             (BinaryFunction::Divide, 3.0, None, None),
             (BinaryFunction::Divide, 0.0, None, None),
             (BinaryFunction::Divide, 1e-40, None, None),
+            (
+                BinaryFunction::Divide,
+                f32::MIN_POSITIVE,
+                affine(2f32.powi(126), 0.0),
+                None,
+            ),
+            (
+                BinaryFunction::Divide,
+                2f32.powi(127),
+                affine(2f32.powi(-127), 0.0),
+                None,
+            ),
             (
                 BinaryFunction::Minimum,
                 0.5,

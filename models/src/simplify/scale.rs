@@ -1,13 +1,17 @@
-//! Scales and shifts behind a convolution or linear layer, which are linear themselves: batch norms in pieces, biases apart.
+//! Scales and shifts behind a convolution, a linear layer or a batch norm, which scales and shifts itself: batch norms in pieces, biases
+//! apart.
 
 use super::channelwise::Channelwise;
 use super::draft::Draft;
 use crate::network::{ParameterId, Role, ValueId};
 use crate::operator::Operator;
 
-/// Joins a scale and shift of each channel, or feature, into the weights and bias of the layer before it. Pruned weights stay zero.
+/// Joins a scale and shift of each channel, or feature, into the parameters of the layer before it. Pruned weights stay zero.
 pub(super) fn fold(draft: &mut Draft, value: ValueId) -> bool {
-    let is_layer = |input: &ValueId| draft.operator(*input).is_some_and(|o| o.weight().is_some());
+    let is_layer = |input: &ValueId| {
+        let operator = draft.operator(*input);
+        operator.is_some_and(|operator| factors(operator).is_some())
+    };
     let Some(layer) = draft.inputs(value).iter().copied().find(is_layer) else {
         return false;
     };
@@ -16,21 +20,17 @@ pub(super) fn fold(draft: &mut Draft, value: ValueId) -> bool {
     }
     let mut operator = draft.operator(layer).expect("a layer is a node").clone();
     let axis = match operator {
-        Operator::Convolution { .. } => 0,
-        _ => draft.shape(layer).0.len() - 1,
+        Operator::Linear { .. } => draft.shape(layer).0.len() - 1,
+        _ => 0,
     };
     let Some(step) = Channelwise::of(draft, value, axis).filter(|step| step.input == layer) else {
         return false;
     };
-    let (Operator::Convolution { weight, bias, .. } | Operator::Linear { weight, bias }) =
-        &mut operator
-    else {
-        unreachable!("only layers have weights");
-    };
-    if !draft.spend(draft.parameter(*weight).values().len()) {
+    let (weight, bias) = factors(&operator).expect("a layer has factors");
+    if !draft.spend(draft.parameter(weight).values().len()) {
         return false;
     }
-    let weights = draft.parameter(*weight).values();
+    let weights = draft.parameter(weight).values();
     let rows = weights.chunks_exact(weights.len() / step.scale.len());
     let weights: Vec<f32> = rows
         .zip(&step.scale)
@@ -51,15 +51,30 @@ pub(super) fn fold(draft: &mut Draft, value: ValueId) -> bool {
     {
         return false;
     }
-    draft.set_values(*weight, weights);
-    match bias {
-        Some(bias) => draft.set_values(*bias, biases),
-        None if biases.iter().all(|number| *number == 0.0) => {}
-        None => *bias = Some(add_bias(draft, value, biases)),
+    draft.set_values(weight, weights);
+    match (bias, &mut operator) {
+        (Some(bias), _) => draft.set_values(bias, biases),
+        (None, Operator::Convolution { bias, .. } | Operator::Linear { bias, .. })
+            if biases.iter().any(|number| *number != 0.0) =>
+        {
+            *bias = Some(add_bias(draft, value, biases));
+        }
+        _ => {}
     }
     let inputs = draft.inputs(layer).to_vec();
     draft.replace(value, operator, inputs);
     true
+}
+
+/// The parameters of a layer that its result is proportional to, and those that are added to that.
+fn factors(operator: &Operator) -> Option<(ParameterId, Option<ParameterId>)> {
+    match operator {
+        Operator::Convolution { weight, bias, .. } | Operator::Linear { weight, bias } => {
+            Some((*weight, *bias))
+        }
+        Operator::BatchNorm { scale, shift, .. } => Some((*scale, Some(*shift))),
+        _ => None,
+    }
 }
 
 /// A bias for the layer that the node of `value` is joined to. If the node's constant ends with it, the bias takes its name.
@@ -106,6 +121,41 @@ mod tests {
         assert_eq!(weight.values()[0], before[0] * -1.5);
         assert_eq!(weight.values()[15], before[15] * 8.0);
         assert_eq!(origins(&network), [[0, 1, 2, 3, 4, 5, 6, 7, 8]]);
+    }
+
+    #[test]
+    fn a_batch_norm_takes_in_what_follows() {
+        let mut graph = Graph::new(&[2, 3]);
+        let x = graph.batch_norm("norm", 2, ValueId::INPUT);
+        let scale = graph.constant("scale", &[2, 1], &[2.0, -1.0]);
+        let x = graph.binary("scaled", BinaryFunction::Multiply, [x, scale]);
+        let shift = graph.constant("shift", &[2, 1], &[0.5, 0.25]);
+        graph.binary("shifted", BinaryFunction::Subtract, [x, shift]);
+        let network = graph.finish();
+        let after = simplified(&network);
+        assert_eq!(nodes(&after), ["shifted: batch norm"]);
+        let [scale, shift, mean, variance] = after.parameters() else {
+            panic!("a batch norm has four parameters");
+        };
+        let before: Vec<&[f32]> = network.parameters().iter().map(|p| p.values()).collect();
+        assert_eq!(scale.values(), [before[0][0] * 2.0, -before[0][1]]);
+        assert_eq!(
+            shift.values(),
+            [before[1][0] * 2.0 - 0.5, -before[1][1] - 0.25]
+        );
+        assert_eq!((mean.values(), variance.values()), (before[2], before[3]));
+    }
+
+    #[test]
+    fn a_new_bias_is_called_as_the_constant_that_it_was() {
+        let mut graph = Graph::new(&[1, 2, 2]);
+        let window = Window::square(1, 1, 0);
+        let x = graph.convolution("conv", [2, 1], window, ValueId::INPUT);
+        let shift = graph.constant("shift", &[2, 1, 1], &[0.5, 0.25]);
+        graph.binary("shifted", BinaryFunction::Add, [x, shift]);
+        let after = simplified(&graph.finish());
+        assert_eq!(after.parameters()[1].name(), "shift.value");
+        assert_eq!(after.parameters()[1].role(), Role::Bias);
     }
 
     #[test]

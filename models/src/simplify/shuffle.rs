@@ -68,6 +68,7 @@ fn reordered(draft: &mut Draft, value: ValueId) -> Option<(ValueId, Offsets)> {
 mod tests {
     use super::super::testing::{Graph, assert_kept, nodes, origins, simplified};
     use super::*;
+    use crate::function::{BinaryFunction, Function};
 
     fn shuffled(split: &[usize], order: &[usize]) -> Graph {
         let mut graph = Graph::new(&[6, 2, 2]);
@@ -94,6 +95,42 @@ mod tests {
             assert_eq!(after.nodes()[0].operator, expected);
             assert_eq!(origins(&network), [[0, 1, 2]]);
         }
+    }
+
+    #[test]
+    fn a_shuffle_is_found_once_others_have_left_it_alone() {
+        let mut graph = Graph::new(&[6, 2, 2]);
+        let split = graph.reshape("split", &[2, 3, 2, 2], ValueId::INPUT);
+        let x = graph.transpose("move", &[1, 0, 2, 3], split);
+        let x = graph.reshape("join", &[6, 2, 2], x);
+        // The first of these becomes a reshaping of the input.
+        let y = graph.reshape("flatten", &[24], split);
+        let y = graph.unary("tanh", Function::Tanh, y);
+        let y = graph.reshape("map", &[6, 2, 2], y);
+        graph.binary("add", BinaryFunction::Add, [x, y]);
+        let after = simplified(&graph.finish());
+        assert_eq!(
+            nodes(&after),
+            [
+                "join: select",
+                "flatten: reshape",
+                "tanh: tanh",
+                "map: reshape",
+                "add: add"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_split_that_others_take_stays() {
+        let mut graph = Graph::new(&[6, 2, 2]);
+        let split = graph.reshape("split", &[2, 3, 2, 2], ValueId::INPUT);
+        let x = graph.transpose("move", &[1, 0, 2, 3], split);
+        let x = graph.reshape("join", &[6, 2, 2], x);
+        let y = graph.node("softmax", Operator::Softmax { axis: 0 }, &[split]);
+        let y = graph.reshape("map", &[6, 2, 2], y);
+        graph.binary("add", BinaryFunction::Add, [x, y]);
+        assert_kept(&graph.finish());
     }
 
     #[test]

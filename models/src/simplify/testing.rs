@@ -116,6 +116,28 @@ impl Graph {
         self.node(name, Operator::Linear { weight, bias }, &[input])
     }
 
+    /// A batch norm with parameters that differ.
+    pub(super) fn batch_norm(&mut self, name: &str, channels: usize, input: ValueId) -> ValueId {
+        let roles = [
+            Role::Scale,
+            Role::Shift,
+            Role::RunningMean,
+            Role::RunningVariance,
+        ];
+        let [scale, shift, mean, variance] = roles.map(|role| {
+            let values = waves(channels).iter().map(|x| x / 2.0 + 1.0).collect();
+            self.parameter(format!("{name}.{role:?}"), role, &[channels], values)
+        });
+        let operator = Operator::BatchNorm {
+            scale,
+            shift,
+            mean,
+            variance,
+            epsilon: 0.5,
+        };
+        self.node(name, operator, &[input])
+    }
+
     /// The shape of the last node's result, after values of these shapes.
     pub(super) fn shape_of_last(&self, shapes: &[Shape]) -> Shape {
         let last = self.nodes.last().expect("there are nodes");

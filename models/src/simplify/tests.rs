@@ -198,7 +198,11 @@ impl Random {
             }
             11 if rank > 0 => {
                 let name = format!("n{}", self.shapes.len());
-                self.graph.linear(&name, [2, shape[rank - 1]], x);
+                if self.below(2) == 0 {
+                    self.graph.linear(&name, [2, shape[rank - 1]], x);
+                } else {
+                    self.graph.batch_norm(&name, shape[0], x);
+                }
                 let shape = self.graph.shape_of_last(&self.shapes);
                 self.shapes.push(shape);
             }

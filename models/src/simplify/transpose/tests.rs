@@ -119,6 +119,38 @@ fn a_transposition_that_two_need_sinks_as_one() {
 }
 
 #[test]
+fn values_that_meet_sink_together() {
+    // The two transpositions before the sum gain one with the one behind it; the second alone would become two.
+    let mut graph = Graph::new(&[2, 3, 4]);
+    let one = graph.unary("sigmoid", Function::Sigmoid, ValueId::INPUT);
+    let one = graph.transpose("one", &TO_LAST, one);
+    let two = graph.unary("tanh", Function::Tanh, ValueId::INPUT);
+    let two = graph.transpose("two", &TO_LAST, two);
+    let sum = graph.binary("sum", BinaryFunction::Add, [one, two]);
+    let sum = graph.transpose("back", &TO_FIRST, sum);
+    let left = graph.unary("exp", Function::Exp, two);
+    let right = graph.unary("cos", Function::Cos, two);
+    let flat = [sum, left, right].map(|value| {
+        let name = format!("flat{}", value.0);
+        graph.reshape(&name, &[24], value)
+    });
+    graph.node("concat", Operator::Concat { axis: 0 }, &flat);
+    let after = simplified(&graph.finish());
+    assert_eq!(
+        nodes(&after)[..7],
+        [
+            "sigmoid: sigmoid",
+            "tanh: tanh",
+            "back: add",
+            "exp: exp",
+            "exp/transposed: transpose",
+            "cos: cos",
+            "cos/transposed: transpose",
+        ]
+    );
+}
+
+#[test]
 fn the_output_keeps_its_name_and_order() {
     let mut graph = Graph::new(&[2, 3, 4]);
     let x = graph.transpose("transpose", &TO_LAST, ValueId::INPUT);
