@@ -10,6 +10,7 @@ use super::compile::conditions;
 use super::engine::Engine;
 use super::failure::Failure;
 use super::model_file::ModelFile;
+use super::onnx_model::OnnxModel;
 use super::table::{percent, table};
 use super::terminal::{print, print_json};
 use super::{ComputeOptions, OutputOptions};
@@ -23,9 +24,9 @@ use crate::onnx_runtime::OnnxRuntime;
 /// Attack a model on test images, white-box; a packed model is judged by its own arithmetic
 #[derive(Args)]
 pub(super) struct AttackCommand {
-    /// A .sinew file, a .safetensors checkpoint or an .onnx file; for ONNX Runtime an .onnx file
+    /// A .sinew file, a .safetensors checkpoint or an .onnx file
     model: PathBuf,
-    /// Who computes the logits that are judged; ONNX Runtime is attacked with the gradients of the imported network
+    /// Who computes the logits that are judged; the gradients are Sinew's in any case
     #[arg(long, value_enum, default_value_t = Engine::Sinew)]
     engine: Engine,
     /// Which attacks; all if absent
@@ -134,10 +135,10 @@ impl AttackCommand {
         print(&text(&evaluation))
     }
 
-    /// The model's file in ONNX Runtime, if it agrees with its import about what it takes and gives.
+    /// The model in ONNX Runtime, if it agrees with the network about what it takes and gives.
     fn on_onnx_runtime(&self, twin: &Network) -> Result<OnnxRuntime, Failure> {
-        let threads = self.compute.threads.map(usize::from);
-        let model = OnnxRuntime::from_file(&self.model, Some(twin.input_shape()), threads)?;
+        let file = OnnxModel::read(&self.model)?;
+        let model = file.open(Some(twin.input_shape()), self.compute.threads)?;
         if model.classes() != twin.classes() {
             return Err(Failure::input(format!(
                 "attack {}: ONNX Runtime gives {} logits, the imported network {}",

@@ -13,16 +13,17 @@ use super::engine::Engine;
 use super::failure::Failure;
 use super::inspect::layer_names;
 use super::model_file::ModelFile;
+use super::onnx_model::OnnxModel;
 use super::table::{bytes, grouped, table};
 use super::terminal::{print, print_json};
 use crate::benchmark::{Timing, latencies, latency};
-use crate::onnx_runtime::OnnxRuntime;
 use crate::pack::PackError;
 
 /// Time a model on this machine: one image, one thread
 #[derive(Args)]
 pub(super) struct Bench {
-    /// A .sinew file, or a .safetensors checkpoint, which is packed in memory; for ONNX Runtime an .onnx file
+    /// A .sinew file, or a .safetensors checkpoint or .onnx file, which is packed in memory; ONNX Runtime takes an .onnx file as it is, and
+    /// others exported in memory
     file: PathBuf,
     /// Who computes
     #[arg(long, value_enum, default_value_t = Engine::Sinew)]
@@ -131,8 +132,9 @@ impl Bench {
     }
 
     fn on_onnx_runtime(&self) -> Result<Report, Failure> {
+        let file = OnnxModel::read(&self.file)?;
         let start = Instant::now();
-        let model = OnnxRuntime::from_file(&self.file, None, Some(self.threads.into()))?;
+        let model = file.open(None, Some(self.threads))?;
         let load_ms = 1e3 * start.elapsed().as_secs_f64();
         let timing = latency(&model, self.runs as usize)?;
         Ok(Report {
@@ -140,7 +142,7 @@ impl Bench {
             latency_ms: Latency::from(&timing),
             load_ms,
             peak_rss_bytes: peak_rss_bytes(),
-            file_bytes: fs::metadata(&self.file).map_or(0, |file| file.len()),
+            file_bytes: file.bytes(),
             arena_bytes: None,
             macs_dense: None,
             macs_effective: None,

@@ -9,6 +9,6 @@ use serde::Serialize;
 pub(super) enum Engine {
     /// Sinew's own
     Sinew,
-    /// ONNX Runtime, for .onnx files
+    /// ONNX Runtime
     Ort,
 }

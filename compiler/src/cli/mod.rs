@@ -12,6 +12,7 @@ mod import;
 mod inspect;
 mod labels;
 mod model_file;
+mod onnx_model;
 mod pack;
 mod run;
 mod saved;

@@ -29,10 +29,7 @@ impl ModelFile {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let fail =
             |problem: String| Failure::input(format!("read model {}: {problem}", path.display()));
-        if path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("onnx"))
-        {
+        if is_onnx(path) {
             let import = onnx::import(path, &ImportOptions::default())
                 .map_err(|error| fail(error.to_string()))?;
             return Ok(Self::Network(Box::new(Archive::from(import.network))));
@@ -93,6 +90,12 @@ impl ModelFile {
             }
         }
     }
+}
+
+/// Whether the name says that it is an ONNX file.
+pub(super) fn is_onnx(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }
 
 fn manifest(bytes: &[u8]) -> Result<Manifest, Failure> {

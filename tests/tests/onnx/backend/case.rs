@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use onnx_protobuf::{GraphProto, ModelProto};
 use protobuf::Message;
 use serde_json::Value;
+use sinew::classifier::Classifier;
+use sinew::evaluate::PackedClassifier;
+use sinew::pack::{Manifest, pack};
 use sinew_models::onnx::{
     ElementType, Import, ImportOptions, InputLayout, Tensor, decode_tensor, import,
 };
@@ -56,8 +59,8 @@ impl Tolerance {
 /// How a case went.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was imported and gives what it must.
-    Met,
+    /// It was imported and gives what it must, in plain loops, and if it could be packed, on the runtime.
+    Met { packed: bool },
     /// It was imported and gives something else.
     Missed(String),
     /// It was not imported, for this reason.
@@ -96,26 +99,15 @@ impl Case {
         nodes.map(|node| node.op_type.clone()).collect()
     }
 
-    /// Imports the case and computes it with the reference.
+    /// Imports every output of the case, and computes it with the reference, and packed if it can be packed. The first input is the
+    /// network's, the others are constants of it.
     pub fn run(&self) -> Outcome {
-        let mut sets: Vec<PathBuf> = fs::read_dir(&self.folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_dir())
-            .collect();
-        sets.sort();
-        assert!(!sets.is_empty(), "{} has no data", self.name);
-        for set in sets {
-            match self.run_on(&set) {
-                Outcome::Met => {}
-                other => return other,
-            }
-        }
-        Outcome::Met
-    }
-
-    /// All outputs for one set of data. The first input is the network's, the others are constants of it.
-    fn run_on(&self, set: &Path) -> Outcome {
+        let set = self.folder.join("test_data_set_0");
+        assert!(
+            !self.folder.join("test_data_set_1").exists(),
+            "{}",
+            self.name
+        );
         let GraphProto {
             input: declared,
             output: outputs,
@@ -128,7 +120,7 @@ impl Case {
         if !all_tensors {
             return Outcome::Refused("an input or output is no tensor".to_owned());
         }
-        let (mut inputs, expected) = match (tensors(set, "input"), tensors(set, "output")) {
+        let (mut inputs, expected) = match (tensors(&set, "input"), tensors(&set, "output")) {
             (Ok(inputs), Ok(expected)) => (inputs, expected),
             (Err(problem), _) | (_, Err(problem)) => return Outcome::Refused(problem),
         };
@@ -140,16 +132,18 @@ impl Case {
         let names = declared[1..].iter().map(|input| input.name.clone());
         let bindings: BTreeMap<String, Tensor> = names.zip(inputs).collect();
         let tolerance = Tolerance::of(&self.folder);
+        let mut packed = true;
         for (output, expected) in outputs.iter().zip(&expected) {
             let (import, whole) = match self.import(&input, &output.name, &bindings) {
                 Ok(imported) => imported,
                 Err(problem) => return Outcome::Refused(problem),
             };
-            if let Some(miss) = miss(&import, whole, &input, expected, tolerance) {
-                return Outcome::Missed(format!("output {}: {miss}", output.name));
+            match compute(&import, whole, &input, expected, tolerance) {
+                Ok(is_packed) => packed &= is_packed,
+                Err(miss) => return Outcome::Missed(format!("output {}: {miss}", output.name)),
             }
         }
-        Outcome::Met
+        Outcome::Met { packed }
     }
 
     /// The network of one output, of the whole input if that is possible, else of one of its samples; and which of the two it is.
@@ -182,14 +176,14 @@ impl Case {
     }
 }
 
-/// What the network gets wrong.
-fn miss(
+/// Whether the network could be packed, or what it gets wrong.
+fn compute(
     import: &Import,
     whole: bool,
     input: &Tensor,
     expected: &Tensor,
     tolerance: Tolerance,
-) -> Option<String> {
+) -> Result<bool, String> {
     assert_eq!(import.layout, InputLayout::Same);
     let network = &import.network;
     let batch = if whole { 1 } else { input.shape[0] };
@@ -200,19 +194,34 @@ fn miss(
         [&[batch], axes.as_slice()].concat()
     };
     if shape != expected.shape {
-        return Some(format!("shape {shape:?}, not {:?}", expected.shape));
+        return Err(format!("shape {shape:?}, not {:?}", expected.shape));
     }
     assert_eq!(
         network.shape(ValueId::INPUT).elements() * batch,
         input.elements()
     );
-    let values = reference::evaluate(network, &input.floats(), batch);
-    // A network computes in f32; what the file wants in bfloat16, whose steps are coarser than the tolerance, is rounded to it.
-    let values = match expected.element {
-        ElementType::BFloat16 => values.into_iter().map(to_bfloat16).collect(),
-        _ => values,
+    let check = |engine: &str, values: Vec<f32>| {
+        // A network computes in f32; what the file wants in bfloat16, whose steps are coarser than the tolerance, is rounded to it.
+        let values = match expected.element {
+            ElementType::BFloat16 => values.into_iter().map(to_bfloat16).collect(),
+            _ => values,
+        };
+        let miss = tolerance.first_miss(&values, &expected.floats());
+        miss.map_or(Ok(()), |miss| Err(format!("{miss} ({engine})")))
     };
-    tolerance.first_miss(&values, &expected.floats())
+    check(
+        "in plain loops",
+        reference::evaluate(network, &input.floats(), batch),
+    )?;
+    let Ok(file) = pack(network, &Manifest::new(network, None)) else {
+        return Ok(false);
+    };
+    let packed = PackedClassifier::new(&file).map_err(|error| error.to_string())?;
+    let values = packed
+        .logits(&input.floats())
+        .map_err(|error| error.to_string())?;
+    check("packed", values)?;
+    Ok(true)
 }
 
 /// The nearest bfloat16, the even one of two.
