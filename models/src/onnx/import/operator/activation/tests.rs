@@ -1,3 +1,5 @@
+//! Activations, against values worked out by hand.
+
 use crate::onnx::import::testing::{
     Model, float_attribute, floats, ints, small_ints, string_attribute,
 };

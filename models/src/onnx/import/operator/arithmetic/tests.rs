@@ -1,3 +1,5 @@
+//! Arithmetic, against values worked out by hand.
+
 use crate::onnx::import::testing::{Model, floats, int_attribute, ints};
 use crate::operator::Operator;
 

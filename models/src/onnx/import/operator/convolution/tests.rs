@@ -1,3 +1,5 @@
+//! Convolutions and their transposes, against values worked out by hand.
+
 use proptest::prelude::*;
 
 use crate::network::Role;

@@ -1,3 +1,5 @@
+//! Normalisations, against values worked out by hand.
+
 use crate::onnx::import::testing::{Model, float_attribute, floats, int_attribute, ints_attribute};
 use crate::operator::Operator;
 

@@ -1,3 +1,5 @@
+//! Pools, against values worked out by hand.
+
 use proptest::prelude::*;
 
 use crate::onnx::import::testing::{Model, int_attribute, ints_attribute, string_attribute};

@@ -1,3 +1,5 @@
+//! Quantised operators, against values worked out by hand.
+
 use onnx_protobuf::tensor_proto::DataType;
 use onnx_protobuf::{AttributeProto, TensorProto};
 
