@@ -337,3 +337,6 @@ fn scatter<T: Copy + Default>(values: &[T], places: &[usize], elements: usize) -
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,3 +64,6 @@ pub(super) fn read(
     file.read_exact(&mut bytes).map_err(fail)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

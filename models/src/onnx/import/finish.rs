@@ -1,5 +1,7 @@
 //! The last steps: a network from what the walk made, simplified, and what became of every node.
 
+use std::collections::BTreeSet;
+
 use super::decode::Graph;
 use super::walk::{NodeResult, Walked};
 use crate::names::Names;
@@ -15,7 +17,11 @@ type Origins = Vec<Vec<usize>>;
 /// Puts the network together.
 pub(super) fn finish(graph: &Graph, walked: Walked) -> Result<Import, OnnxError> {
     let Walked { network, results } = walked;
-    let origins = network.origins.iter().map(|origin| vec![*origin]).collect();
+    let origins = network
+        .origins
+        .iter()
+        .map(|origin| origin.iter().copied().collect())
+        .collect();
     let name = match graph.name.as_str() {
         "" => "onnx".to_owned(),
         name => name.to_owned(),
@@ -92,7 +98,8 @@ fn explain(
 ) -> Vec<Explained> {
     let mut became = vec![Vec::new(); graph.nodes.len()];
     for (node, origins) in network.nodes().iter().zip(origins) {
-        for origin in origins {
+        // A node may account for one of the file in several ways.
+        for origin in origins.iter().collect::<BTreeSet<_>>() {
             became[*origin].push(format!("{} ({})", node.name, node.operator.name()));
         }
     }
@@ -110,3 +117,6 @@ fn explain(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

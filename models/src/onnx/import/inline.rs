@@ -149,3 +149,6 @@ fn fill_in(attribute: &mut AttributeProto, call: &NodeProto, function: &Function
     attribute.name = name;
     true
 }
+
+#[cfg(test)]
+mod tests;

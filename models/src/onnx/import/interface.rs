@@ -179,3 +179,6 @@ fn show(shape: &Option<Vec<Option<usize>>>) -> String {
     let axes: Vec<String> = shape.iter().map(axis).collect();
     format!("[{}]", axes.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

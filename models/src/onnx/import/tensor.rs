@@ -371,3 +371,6 @@ fn from_half(bits: u16) -> f32 {
         _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,8 @@ pub(in crate::onnx::import) struct Lowered {
     pub input: Shape,
     pub nodes: Vec<Node>,
     pub parameters: Vec<Parameter>,
-    /// For each node the number of the ONNX node it was made for.
-    pub origins: Vec<usize>,
+    /// For each node the number of the ONNX node it was made for, if it was made for one.
+    pub origins: Vec<Option<usize>>,
 }
 
 impl Lowering {
@@ -63,7 +63,7 @@ impl Lowering {
     /// Begins with the node `index` of the file.
     pub(in crate::onnx::import) fn begin(&mut self, index: usize, node: &GraphNode) {
         let output = node.outputs.iter().flatten().next();
-        self.current = (index, output.unwrap_or(&node.name).clone());
+        self.current = (Some(index), output.unwrap_or(&node.name).clone());
         self.first_node = self.nodes.len();
     }
 
@@ -73,7 +73,7 @@ impl Lowering {
         output: &Value,
         name: &str,
     ) -> Result<Lowered, Refusal> {
-        self.current.1 = name.to_owned();
+        self.current = (None, name.to_owned());
         let mut id = self.place(output)?;
         if id == ValueId::INPUT {
             let shape = self.shapes[0].0.clone();
@@ -98,7 +98,7 @@ impl Lowering {
             .zip(&needed)
             .filter(|(_, needed)| **needed)
             .map(|(node, _)| node);
-        let (mut nodes, origins): (Vec<Node>, Vec<usize>) = kept.unzip();
+        let (mut nodes, origins): (Vec<Node>, Vec<_>) = kept.unzip();
 
         let mut numbers = vec![ValueId::INPUT];
         let mut count = 0;

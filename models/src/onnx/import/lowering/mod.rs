@@ -36,11 +36,14 @@ const MAX_NODES: usize = 1 << 18;
 /// Operations that may be spent on constants for each element they may have.
 const WORK_PER_ELEMENT: usize = 16;
 
+/// A tensor by its address, and the shape in which a node of the network holds it.
+type HeldAs = (*const Tensor, Vec<usize>);
+
 /// The network so far, and the values of the ONNX graph that are known.
 pub(super) struct Lowering {
     nodes: Vec<Node>,
-    /// For each node the number of the ONNX node it was made for.
-    origins: Vec<usize>,
+    /// For each node the number of the ONNX node it was made for, if it was made for one.
+    origins: Vec<Option<usize>>,
     /// For each value of the network its shape in the network.
     shapes: Vec<Shape>,
     parameters: Vec<Parameter>,
@@ -49,10 +52,10 @@ pub(super) struct Lowering {
     /// Those of its nodes.
     names: Names,
     values: HashMap<String, Value>,
-    /// Nodes that hold constants, by the tensor and the shape they hold it in. The tensors are kept so that no address is used twice.
-    constant_nodes: HashMap<(*const Tensor, Vec<usize>), (Rc<Tensor>, ValueId)>,
+    /// Nodes that hold constants. The tensors are kept so that no address is used twice.
+    constant_nodes: HashMap<HeldAs, (Rc<Tensor>, ValueId)>,
     /// Number of the ONNX node at work, and the name of its first output.
-    current: (usize, String),
+    current: (Option<usize>, String),
     /// The number its first node has or would have in the network.
     first_node: usize,
     whole: bool,
@@ -79,7 +82,7 @@ impl Lowering {
             names: Names::new(std::iter::empty()),
             values: HashMap::new(),
             constant_nodes: HashMap::new(),
-            current: (0, String::new()),
+            current: (None, String::new()),
             first_node: 0,
             whole: options.whole,
             fixed_batch: None,
@@ -247,3 +250,6 @@ fn take(left: &mut usize, shape: &[usize]) -> Result<usize, Refusal> {
     *left = rest;
     Ok(elements)
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ fn conv_transpose(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value
         if positions.is_empty() {
             return Err("the padding leaves nothing of the output".into());
         }
-        spatial::check_length((positions.end() - positions.start() + 1) as usize)?;
+        lowering.claim(&[(positions.end() - positions.start() + 1) as usize])?;
         let stride = slide.stride as i64;
         let source = |position: i64| {
             let holds = (0..=last).contains(&position) && position % stride == 0;

@@ -4,7 +4,6 @@
 //! rounding as if it were not there. Non-goals: layers of quantised values (`quantized`), 8-bit floats.
 
 use super::composition::{affine, divide, multiply};
-use super::spatial;
 use super::{GraphNode, Lower, Lowering, Refusal, Value};
 use crate::function::{BinaryFunction, Function, Reduction};
 use crate::onnx::import::tensor::ElementType;
@@ -144,7 +143,7 @@ fn spread(
         let shape = numbers.shape();
         return Err(format!("scales of shape {shape:?} instead of {blocks:?}").into());
     }
-    spatial::check_length(length)?;
+    lowering.claim(&[length])?;
     let indices = (0..length).map(|position| Some(position / block)).collect();
     lowering.select(numbers, axis, indices, 0.0)
 }

@@ -1,7 +1,6 @@
 //! Reductions along axes: sums, norms, extremes and their positions, and running sums.
 
 use super::composition::{affine, apply_along, power, square};
-use super::spatial;
 use super::{GraphNode, Lower, Lowering, Refusal, Value};
 use crate::function::{BinaryFunction, Function, Reduction};
 use crate::onnx::import::tensor::ElementType;
@@ -160,7 +159,7 @@ fn position(
     let last = node.int("select_last_index", 0)? != 0;
     let length = x.shape()[axis];
     if last {
-        spatial::check_length(length)?;
+        lowering.claim(&[length])?;
         let backwards = (0..length).rev().map(Some).collect();
         searched = lowering.select(&searched, axis, backwards, 0.0)?;
     }

@@ -46,6 +46,7 @@ enum Method {
 fn apply(lowering: &mut Lowering, x: &Value, request: &Request) -> Result<Vec<Value>, Refusal> {
     let mut y = x.clone();
     for axis in request.axes.iter().filter(|axis| axis.changes()) {
+        lowering.claim(&[axis.size])?;
         let positions: Vec<f32> = (0..axis.size).map(|index| axis.position(index)).collect();
         let last = axis.length - 1;
         let inside = |position: f32| !axis.crops() || (0.0..=last as f32).contains(&position);
@@ -247,7 +248,7 @@ mod tests {
                 .refusal()
                 .contains("no elements")
         );
-        assert!(scaled(4, 1e30, vec![]).refusal().contains("longer than"));
+        assert!(scaled(4, 1e30, vec![]).refusal().contains("would exceed"));
         let unknown = vec![coordinates("centre")];
         assert!(
             scaled(4, 2.0, unknown)

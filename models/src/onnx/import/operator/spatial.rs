@@ -182,17 +182,6 @@ pub(super) fn sizes(
     Ok(numbers.iter().map(|number| *number as usize).collect())
 }
 
-/// Longest axis that padding, stretching or resizing may make.
-const MAX_LENGTH: usize = 1 << 22;
-
-/// Refuses an axis that is too long to list its positions.
-pub(super) fn check_length(length: usize) -> Result<(), Refusal> {
-    match length {
-        ..=MAX_LENGTH => Ok(()),
-        _ => Err(format!("an axis of length {length} is longer than {MAX_LENGTH}").into()),
-    }
-}
-
 /// `x` with zeros at the beginning and at the end of an axis.
 pub(super) fn pad(
     lowering: &mut Lowering,
@@ -202,7 +191,7 @@ pub(super) fn pad(
     after: usize,
 ) -> Result<Value, Refusal> {
     let length = x.shape()[axis];
-    check_length(before.saturating_add(length).saturating_add(after))?;
+    lowering.claim(&[before.saturating_add(length).saturating_add(after)])?;
     let outside = |count| std::iter::repeat_n(None, count);
     let inside = (0..length).map(Some);
     let indices = outside(before)
