@@ -29,7 +29,8 @@ pub struct ImportOptions {
     pub bindings: BTreeMap<String, Tensor>,
     /// Takes the whole input as one sample, instead of cutting it along its first axis, the batch.
     pub whole: bool,
-    /// Most elements that constants computed at import may have in total. Sixteen times as many operations may be spent on them.
+    /// Most elements that constants computed at import may have in total; parameters may have as many, and so may tensors that the file
+    /// does not hold element by element. Sixteen times as many operations may be spent on constants.
     pub max_elements: usize,
 }
 

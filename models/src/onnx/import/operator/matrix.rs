@@ -210,6 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn what_differs_from_row_to_row_is_no_bias() {
+        let constants = [
+            floats("w", &[3, 2], &MATRIX),
+            floats("c", &[2, 2], &[1.0, 2.0, 3.0, 4.0]),
+        ];
+        let model = Model::of_node(13, &[2, 3], "Gemm", &constants, vec![]);
+        let x = [1.0, 10.0, 100.0, 1.0, 0.0, 0.0];
+        assert_eq!(model.run(&x), [532.0, 644.0, 4.0, 6.0]);
+    }
+
+    #[test]
     fn computed_matrices_are_multiplied() {
         let model = Model::new(13)
             .input("x", &[2, 3])

@@ -80,7 +80,7 @@ fn reduce(
         false => node.ints("axes")?,
     };
     let numbers = numbers.unwrap_or_default();
-    let all = node.opset < since || node.int("noop_with_empty_axes", 0)? == 0;
+    let all = node.int("noop_with_empty_axes", 0)? == 0;
     let axes = match numbers[..] {
         [] if all => (0..x.rank()).collect(),
         _ => x.axes(&numbers)?,

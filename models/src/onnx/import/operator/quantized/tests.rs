@@ -87,12 +87,12 @@ fn integer_layers_give_sums_without_a_grid() {
     let convolution = model("ConvInteger", &[1, 1, 3], &constants, vec![]);
     assert_eq!(convolution.run(&[1.0, 2.0, 4.0]), [1.0, 2.0]);
     let constants = [
-        small_ints("w", DataType::UINT8, &[2, 1], &[3, 5]),
+        small_ints("w", DataType::UINT8, &[2, 1], &[3, 6]),
         zero("xz", 1),
         zero("wz", 4),
     ];
     let product = model("MatMulInteger", &[1, 2], &constants, vec![]);
-    assert_eq!(product.run(&[1.0, 4.0]), [3.0]);
+    assert_eq!(product.run(&[1.0, 4.0]), [6.0]);
 }
 
 /// A function of one value with scale 0.5 and zero point 10 on both sides.
