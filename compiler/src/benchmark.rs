@@ -1,20 +1,21 @@
-//! Latency of packed models on Sinew's runtime.
+//! Latency of packed models on Sinew's runtime, and of classifiers on any engine.
 
 use std::time::{Duration, Instant};
 
 use sinew_runtime::{Isa, Model, RunError, Session};
 
+use crate::classifier::{Classifier, ComputeError};
 use crate::pack::PackError;
 
 /// Runs that warm caches and clocks before any is timed.
 const WARM_UP: usize = 10;
 
-/// Timed runs of one model on one image, one thread.
+/// Timed runs of one model on one image.
 #[derive(Clone, Debug)]
 pub struct Timing {
     /// Of whole runs, ascending.
     runs: Vec<Duration>,
-    /// The shortest time of each step.
+    /// The shortest time of each step, where the engine tells.
     steps: Vec<Duration>,
 }
 
@@ -34,9 +35,14 @@ impl Timing {
         self.quantile_ms(0.99)
     }
 
-    /// The shortest time of each step in milliseconds.
+    /// The shortest time of each step in milliseconds, none where the engine does not tell.
     pub fn steps_ms(&self) -> Vec<f64> {
         self.steps.iter().copied().map(milliseconds).collect()
+    }
+
+    fn new(mut runs: Vec<Duration>, steps: Vec<Duration>) -> Self {
+        runs.sort_unstable();
+        Self { runs, steps }
     }
 
     fn quantile_ms(&self, quantile: f64) -> f64 {
@@ -56,7 +62,7 @@ pub enum BenchmarkError {
     Run(#[from] RunError),
 }
 
-/// Times `runs` (at least one) runs of each file, taking turns, so that a machine that slows down slows all of them.
+/// Times `runs` (at least one) runs of each packed file on one thread, taking turns, so that a machine that slows down slows all of them.
 ///
 /// # Errors
 /// If a file is not a valid model.
@@ -74,27 +80,45 @@ pub fn latencies(files: &[&[u8]], runs: usize) -> Result<Vec<Timing>, BenchmarkE
     Ok(contestants.into_iter().map(Contestant::finish).collect())
 }
 
+/// Times `runs` (at least one) runs of a classifier, with what it takes to hand over the image and to fetch the logits.
+///
+/// # Errors
+/// What the classifier reports.
+pub fn latency(classifier: &dyn Classifier, runs: usize) -> Result<Timing, ComputeError> {
+    let image = image(classifier.input_shape().iter().product());
+    for _ in 0..WARM_UP {
+        classifier.logits(&image)?;
+    }
+    let timed = (0..runs.max(1)).map(|_| {
+        let start = Instant::now();
+        classifier.logits(&image)?;
+        Ok(start.elapsed())
+    });
+    Ok(Timing::new(timed.collect::<Result<_, _>>()?, Vec::new()))
+}
+
+/// Any image will do: no kernel's time depends on the values.
+fn image(elements: usize) -> Vec<f32> {
+    (0..elements).map(|i| (i % 17) as f32 / 17.0).collect()
+}
+
 struct Contestant<'m> {
     model: Model<'m>,
     memory: Vec<u8>,
     input: Vec<f32>,
     output: Vec<f32>,
-    timing: Timing,
+    runs: Vec<Duration>,
+    steps: Vec<Duration>,
 }
 
 impl<'m> Contestant<'m> {
     fn new(model: Model<'m>) -> Self {
         Self {
             memory: vec![0; model.arena_bytes()],
-            // Any image will do: no kernel's time depends on the values.
-            input: (0..model.input_len())
-                .map(|i| (i % 17) as f32 / 17.0)
-                .collect(),
+            input: image(model.input_len()),
             output: vec![0.0; model.output_len()],
-            timing: Timing {
-                runs: Vec::new(),
-                steps: vec![Duration::MAX; model.steps().len()],
-            },
+            runs: Vec::new(),
+            steps: vec![Duration::MAX; model.steps().len()],
             model,
         }
     }
@@ -105,9 +129,9 @@ impl<'m> Contestant<'m> {
         session.run(&self.input, &mut self.output)?;
         let whole = start.elapsed();
         if timed {
-            self.timing.runs.push(whole);
+            self.runs.push(whole);
             // A run of its own: reading the clock after every step would lengthen the whole.
-            let steps = &mut self.timing.steps;
+            let steps = &mut self.steps;
             let mut last = Instant::now();
             session.run_observed(&self.input, &mut self.output, &mut |step, _| {
                 steps[step] = steps[step].min(last.elapsed());
@@ -117,9 +141,8 @@ impl<'m> Contestant<'m> {
         Ok(())
     }
 
-    fn finish(mut self) -> Timing {
-        self.timing.runs.sort_unstable();
-        self.timing
+    fn finish(self) -> Timing {
+        Timing::new(self.runs, self.steps)
     }
 }
 

@@ -12,6 +12,8 @@ pub mod cli;
 pub mod data;
 pub mod evaluate;
 pub mod execute;
+pub mod foreign;
+pub mod onnx_runtime;
 pub mod pack;
 pub mod pipeline;
 pub mod progress;

@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::attack::{Attack, Fgsm, Pgd};
+use crate::data::ImageSettings;
+use crate::foreign::{self, InputSettings};
 use crate::prune::{Criterion, Measure};
 use crate::train::TrainSettings;
 
@@ -27,12 +30,17 @@ pub struct Recipe {
     pub train_images: Option<usize>,
     /// Fraction of the training images that is held out to choose by.
     pub validation_fraction: f64,
-    /// Name of a network of the zoo.
+    /// Name of a network of the zoo, or an .onnx file.
     pub network: String,
-    /// Multiplies the network's channels.
+    /// Multiplies the channels of a network of the zoo.
+    #[serde(default = "unchanged_width")]
     pub width: f64,
+    /// What the network in an .onnx file expects of its input; pixels in [0, 1] if absent.
+    pub input: Option<InputSettings>,
     /// Radius of the L∞ ball in units of [0, 1] pixels.
     pub epsilon: f32,
+    /// What pictures in folders are brought to; as they are if absent.
+    pub image: Option<ImageSettings>,
     /// Training of the dense network.
     pub train: TrainSettings,
     /// Pruning.
@@ -41,6 +49,10 @@ pub struct Recipe {
     pub fine_tune: TrainSettings,
     /// What is measured on test images.
     pub evaluate: EvaluateSettings,
+}
+
+fn unchanged_width() -> f64 {
+    1.0
 }
 
 /// How the dense network is pruned.
@@ -126,6 +138,9 @@ pub enum RecipeError {
 }
 
 impl Recipe {
+    /// The name under which a checkpoint's metadata hold the recipe that made it, as TOML.
+    pub const KEY: &str = "sinew.recipe";
+
     /// Reads a recipe from a file.
     ///
     /// # Errors
@@ -143,17 +158,7 @@ impl Recipe {
     /// # Errors
     /// If a key is unknown or missing, or a value is out of range.
     pub fn parse(text: &str, origin: &str) -> Result<Self, RecipeError> {
-        let recipe: Self = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map(|span| 1 + text[..span.start].matches('\n').count());
-            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-            let message = error.message().replace('\n', " ");
-            RecipeError::Parse {
-                origin: origin.to_owned(),
-                problem: format!("{place}{message}"),
-            }
-        })?;
+        let recipe: Self = parse_toml(text, origin)?;
         recipe.check(origin)?;
         Ok(recipe)
     }
@@ -168,6 +173,26 @@ impl Recipe {
             Some(problem) => Err(RecipeError::Value {
                 origin: origin.to_owned(),
                 problem,
+            }),
+        }
+    }
+
+    /// The settings for pictures in a recipe's `text`, which may be of another version; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// If it is not TOML, or these settings cannot be used.
+    pub fn image_settings(text: &str, origin: &str) -> Result<Option<ImageSettings>, RecipeError> {
+        /// A recipe of which only this is of interest.
+        #[derive(Deserialize)]
+        struct Excerpt {
+            image: Option<ImageSettings>,
+        }
+        let excerpt: Excerpt = parse_toml(text, origin)?;
+        match excerpt.image.and_then(|image| image.problem()) {
+            None => Ok(excerpt.image),
+            Some(problem) => Err(RecipeError::Value {
+                origin: origin.to_owned(),
+                problem: format!("image.{problem}"),
             }),
         }
     }
@@ -187,6 +212,12 @@ impl Recipe {
                 "validation_fraction: {} is not between 0 and 1",
                 r.validation_fraction
             )),
+            r if foreign::is_file(&r.network) && r.width != unchanged_width() => {
+                Some("width: only networks of the zoo can be made wider or narrower".to_owned())
+            }
+            r if !foreign::is_file(&r.network) && r.input.is_some() => {
+                Some("input: networks of the zoo normalise their input themselves".to_owned())
+            }
             r if r.train_images == Some(0) => Some("train_images: must be at least 1".to_owned()),
             _ if !(0.0..1.0).contains(&prune.sparsity) => Some(format!(
                 "prune.sparsity: {} is not in [0, 1): it is the fraction of weights to remove",
@@ -213,9 +244,26 @@ impl Recipe {
                 .problem()
                 .map(|problem| format!("{section}.{problem}"))
         };
-        own.or_else(|| of("train", &self.train))
+        let image = || Some(format!("image.{}", self.image?.problem()?));
+        own.or_else(image)
+            .or_else(|| of("train", &self.train))
             .or_else(|| of("fine_tune", &self.fine_tune))
     }
+}
+
+/// Reads TOML; errors name the line.
+fn parse_toml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, RecipeError> {
+    toml::from_str(text).map_err(|error| {
+        let line = error
+            .span()
+            .map(|span| 1 + text[..span.start].matches('\n').count());
+        let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+        let message = error.message().replace('\n', " ");
+        RecipeError::Parse {
+            origin: origin.to_owned(),
+            problem: format!("{place}{message}"),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -223,14 +271,30 @@ mod tests {
     use super::*;
 
     const DEMO: &str = include_str!("../../models/recipes/demo.toml");
+    const SHAPES: &str = include_str!("../../models/recipes/coloured-shapes.toml");
+    const QUICK: &str = include_str!("../../models/recipes/demo-quick.toml");
+    const SHIPPED: [&str; 3] = [DEMO, QUICK, SHAPES];
 
     #[test]
     fn shipped_recipes_are_valid_and_survive_the_round_trip() {
-        for text in [DEMO, include_str!("../../models/recipes/demo-quick.toml")] {
+        for text in SHIPPED {
             let recipe = Recipe::parse(text, "demo").unwrap();
             let again = Recipe::parse(&toml::to_string(&recipe).unwrap(), "again").unwrap();
             assert_eq!(recipe, again);
         }
+    }
+
+    #[test]
+    fn settings_for_pictures_are_found_in_recipes_of_any_version() {
+        let settings = |text: &str| Recipe::image_settings(text, "r");
+        let expected = Recipe::parse(SHAPES, "r").unwrap().image;
+        assert!(expected.is_some());
+        let later = SHAPES.replace("version = 1", "version = 2\nnews = true");
+        assert_eq!(settings(&later).unwrap(), expected);
+        assert_eq!(settings(DEMO).unwrap(), None);
+        assert_eq!(settings("").unwrap(), None);
+        let error = settings(&SHAPES.replace("height = 32", "height = 0")).unwrap_err();
+        assert!(error.to_string().contains("image.height"), "{error}");
     }
 
     #[test]
@@ -277,9 +341,12 @@ mod tests {
                 "train.adversary.n-fgsm.noise",
             ),
             ("steps = 20", "steps = 0", "evaluate.attacks"),
+            ("height = 32", "height = 0", "image.height"),
+            ("width = 32", "width = 5000", "image.width"),
         ] {
-            assert!(DEMO.contains(from), "{from}");
-            let error = Recipe::parse(&DEMO.replace(from, to), "r").unwrap_err();
+            let text = SHIPPED.iter().find(|text| text.contains(from));
+            let text = text.expect(from).replace(from, to);
+            let error = Recipe::parse(&text, "r").unwrap_err();
             assert!(matches!(error, RecipeError::Value { .. }), "{error}");
             assert!(error.to_string().contains(key), "{error} should name {key}");
         }

@@ -1,7 +1,7 @@
 //! Small networks and settings that unit tests of several modules share.
 
 use sinew_models::builder::NetworkBuilder;
-use sinew_models::{Activation, Network, ValueId, Window};
+use sinew_models::{Function, Network, ValueId, Window};
 
 use crate::train::{Adversary, TrainSettings};
 
@@ -9,7 +9,7 @@ use crate::train::{Adversary, TrainSettings};
 pub(crate) fn two_layers() -> Network {
     let mut builder = NetworkBuilder::new("two-layers", [1, 6, 6], 5);
     let x = builder.convolution_batch_norm("conv", ValueId::INPUT, 3, Window::square(3, 1, 1), 1);
-    let x = builder.activation("relu", x, Activation::Relu);
+    let x = builder.activation("relu", x, Function::RELU);
     let x = builder.max_pool("pool", x, Window::square(2, 2, 0));
     let x = builder.flatten("flatten", x);
     builder.linear("linear", x, 2);

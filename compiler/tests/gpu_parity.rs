@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use sinew::classifier::{Classifier, Differentiable};
-use sinew::data::{self, DataSource};
+use sinew::data;
 use sinew::execute::{DeviceChoice, Executor};
 use sinew::progress::Progress;
 use sinew::prune::response_values;
@@ -46,7 +46,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 fn gpu_and_cpu_agree() {
     let cpu = DeviceChoice::Cpu.open().unwrap();
     let gpu = DeviceChoice::Gpu(0).open().unwrap();
-    let (train_images, _) = data::load(&DataSource::Embedded).unwrap();
+    let (train_images, _) = data::embedded::load().unwrap();
     let indices: Vec<usize> = (0..8).collect();
     let images = train_images.batch(&indices);
     let labels = train_images.batch_labels(&indices);

@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod builder;
+mod ends;
 pub mod file;
 pub mod function;
 mod names;
@@ -34,6 +35,7 @@ pub mod operator;
 pub mod reference;
 pub mod shape;
 pub mod simplify;
+pub mod transposition;
 pub mod window;
 pub mod zoo;
 
@@ -43,5 +45,6 @@ pub use function::{BinaryFunction, Function, Reduction};
 pub use network::{Network, Node, Parameter, ParameterId, Role, ValueId};
 pub use operator::Operator;
 pub use shape::{Shape, ShapeError};
+pub use transposition::{Swap, swaps};
 pub use window::Window;
 pub use zoo::{ZooError, ZooOptions};

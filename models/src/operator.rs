@@ -182,7 +182,7 @@ impl Operator {
         }
     }
 
-    /// The same, for other numbers.
+    /// The same parameters, to be renumbered.
     pub fn parameters_mut(&mut self) -> Vec<&mut ParameterId> {
         match self {
             Self::Constant { value } => vec![value],
@@ -219,6 +219,22 @@ mod tests {
         assert_eq!(constant.weight(), None);
         assert_eq!(constant.parameters(), [ParameterId(3)]);
         assert_eq!(Operator::MatMul.parameters(), []);
+    }
+
+    #[test]
+    fn parameters_are_renumbered_in_place() {
+        let [scale, shift, mean, variance] = [0, 1, 2, 3].map(ParameterId);
+        let mut norm = Operator::BatchNorm {
+            scale,
+            shift,
+            mean,
+            variance,
+            epsilon: 1e-5,
+        };
+        for id in norm.parameters_mut() {
+            id.0 += 4;
+        }
+        assert_eq!(norm.parameters(), [4, 5, 6, 7].map(ParameterId));
     }
 
     #[test]

@@ -94,6 +94,7 @@ fn convolution(encoding: Encoding, kernel: u16) -> Operator {
             kernel: [kernel; 2],
             stride: [1; 2],
             padding: [kernel / 2; 4],
+            dilation: [1; 2],
         },
         groups: 1,
     }
@@ -108,7 +109,7 @@ fn layer_time(
     density: f32,
 ) -> (Duration, u64) {
     let mut network = Network::new([channels, side, side], 1);
-    network.add(operator, 0, channels, density);
+    network.add(operator, &[0], channels, density);
     let file = network.parts().file();
     let model = Model::parse(&file).unwrap();
     let mut memory = vec![0; model.arena_bytes()];

@@ -47,21 +47,26 @@ impl<'a> Arena<'a> {
         &mut self.activations[span.start as usize..span.end as usize]
     }
 
-    /// What a step reads, what it writes, and the scratch.
+    /// What a step reads, what it writes, and the scratch. Inputs may overlap each other, but not the
+    /// output. An input without values may lie at 0 whatever the output.
     pub fn split(
         &mut self,
-        input: &TensorRecord,
+        inputs: &[TensorRecord; 2],
         output: &TensorRecord,
-    ) -> (&[f32], &mut [f32], &mut [u8]) {
-        let ranges = [input, output].map(|tensor| {
-            let span = tensor.span();
-            span.start as usize..span.end as usize
+    ) -> ([&[f32]; 2], &mut [f32], &mut [u8]) {
+        let output = output.span();
+        let (before, rest) = self.activations.split_at_mut(output.start as usize);
+        let (values, behind) = rest.split_at_mut((output.end - output.start) as usize);
+        let inputs = inputs.each_ref().map(|input| {
+            let input = input.span();
+            if input.end <= output.start {
+                &before[input.start as usize..input.end as usize]
+            } else {
+                let [start, end] = [input.start, input.end].map(|at| (at - output.end) as usize);
+                &behind[start..end]
+            }
         });
-        let [input, output] = self
-            .activations
-            .get_disjoint_mut(ranges)
-            .expect("the verifier has refused outputs that overlap inputs");
-        (input, output, self.scratch)
+        (inputs, values, self.scratch)
     }
 }
 

@@ -31,6 +31,7 @@ mod arena;
 mod error;
 mod isa;
 mod kernel;
+mod math;
 mod model;
 mod operator;
 mod session;

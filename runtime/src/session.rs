@@ -53,7 +53,7 @@ impl<'m, 'a> Session<'m, 'a> {
             .copy_from_slice(input);
         for (index, step) in self.model.steps().enumerate() {
             step.task
-                .run(self.isa, &mut self.arena, &step.input, &step.output);
+                .run(self.isa, &mut self.arena, &step.inputs, &step.output);
             observe(index, self.arena.values(&step.output));
         }
         output.copy_from_slice(self.arena.values(&self.model.output()));

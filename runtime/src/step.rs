@@ -2,18 +2,31 @@
 //! at every weight is left to the verifier.
 
 use crate::format::{
-    Demand, DenseMatrix, Encoding, Matrix, Operator, ScaleShift, SparseMatrix, StepRecord,
-    TensorRecord,
+    Demand, DenseMatrix, Encoding, Indices, Matrix, Operator, ScaleShift, Shape, SparseMatrix,
+    StepRecord, TensorRecord, Values,
 };
 use crate::model::Plan;
-use crate::operator::{Add, Affine, Convolution, Linear, Pool, Task};
+use crate::operator::{
+    Affine, Binary, Concat, Constant, Convolution, Gather, Linear, MatMul, Pool, Reduce, Softmax,
+    Swap, Task, Unary,
+};
 use crate::{Error, ErrorKind, Isa};
+
+/// Stands for an input that an operator does not have.
+const NO_TENSOR: TensorRecord = TensorRecord {
+    offset: 0,
+    shape: Shape {
+        channels: 0,
+        height: 0,
+        width: 0,
+    },
+};
 
 /// One step of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'m> {
     pub(crate) record: StepRecord,
-    pub(crate) input: TensorRecord,
+    pub(crate) inputs: [TensorRecord; 2],
     pub(crate) output: TensorRecord,
     pub(crate) demand: Demand,
     pub(crate) task: Task<'m>,
@@ -29,65 +42,24 @@ impl<'m> Step<'m> {
         if record.output as usize != index + 1 {
             return Err(Error::new(ErrorKind::StepOutput, at + 12));
         }
-        let written = |tensor: u32, field| {
-            if tensor as usize <= index {
-                Ok(plan.tensor(tensor as usize))
-            } else {
-                Err(Error::new(ErrorKind::NotWritten, at + field))
+        let arity = record.operator.arity();
+        let mut inputs = [NO_TENSOR; 2];
+        for (order, (input, &tensor)) in inputs.iter_mut().zip(record.inputs()).enumerate() {
+            if tensor as usize > index {
+                return Err(Error::new(ErrorKind::NotWritten, at + 4 + 4 * order));
             }
-        };
-        let input = written(record.input, 4)?;
+            *input = plan.tensor(tensor as usize);
+        }
         let output = plan.tensor(index + 1);
-        let demand = Demand::of(&record.operator, input.shape, output.shape)
+        let shapes = inputs.map(|input| input.shape);
+        let demand = Demand::of(&record.operator, &shapes[..arity], output.shape)
             .map_err(|kind| Error::new(kind, at))?;
-
         let blob = blob(plan, &record).ok_or(Error::new(ErrorKind::WeightsBounds, at + 48))?;
-        let wrong_length = Error::new(ErrorKind::WeightsLength, at + 56);
-        let matrix = |encoding| matrix(encoding, blob, &demand).ok_or(wrong_length);
-        let task = match record.operator {
-            Operator::Convolution {
-                encoding,
-                bounds,
-                window,
-                groups,
-            } => Task::Convolution(Convolution {
-                matrix: matrix(encoding)?,
-                bounds,
-                window,
-                groups: groups as usize,
-                input: input.shape,
-                output: output.shape,
-            }),
-            Operator::Linear { encoding, bounds } => Task::Linear(Linear {
-                matrix: matrix(encoding)?,
-                bounds,
-            }),
-            Operator::MaxPool { window } => Task::MaxPool(Pool {
-                window,
-                input: input.shape,
-                output: output.shape,
-            }),
-            Operator::AveragePool { window } => Task::AveragePool(Pool {
-                window,
-                input: input.shape,
-                output: output.shape,
-            }),
-            Operator::Add { second, bounds } => {
-                let second = written(second, 8)?;
-                if second.shape != input.shape {
-                    return Err(Error::new(ErrorKind::AddShapes, at + 8));
-                }
-                Task::Add(Add { second, bounds })
-            }
-            Operator::Affine { bounds } => Task::Affine(Affine {
-                weights: ScaleShift::from_blob(blob, input.shape.channels as usize)
-                    .ok_or(wrong_length)?,
-                bounds,
-            }),
-        };
+        let task = task(&record.operator, shapes[0], output.shape, &demand, blob)
+            .ok_or(Error::new(ErrorKind::WeightsLength, at + 56))?;
         Ok(Self {
             record,
-            input,
+            inputs,
             output,
             demand,
             task,
@@ -99,9 +71,16 @@ impl<'m> Step<'m> {
         self.record.operator
     }
 
-    /// The input's shape, `[channels, height, width]`.
-    pub fn input_shape(&self) -> [usize; 3] {
-        self.input.shape.dimensions()
+    /// The numbers of the tensors it reads: none, one or two. Tensor 0 is the model's input, tensor
+    /// k + 1 the output of step k.
+    pub fn inputs(&self) -> &[u32] {
+        self.record.inputs()
+    }
+
+    /// The shape of each input, `[channels, height, width]`.
+    pub fn input_shapes(&self) -> impl ExactSizeIterator<Item = [usize; 3]> {
+        let inputs = self.inputs.iter().take(self.inputs().len());
+        inputs.map(|input| input.shape.dimensions())
     }
 
     /// The output's shape, `[channels, height, width]`.
@@ -120,7 +99,7 @@ impl<'m> Step<'m> {
             Task::Convolution(Convolution { matrix, .. }) | Task::Linear(Linear { matrix, .. }) => {
                 matrix.stored()
             }
-            Task::MaxPool(_) | Task::AveragePool(_) | Task::Add(_) | Task::Affine(_) => 0,
+            _ => 0,
         }
     }
 
@@ -136,7 +115,7 @@ impl<'m> Step<'m> {
         self.record.weights_length
     }
 
-    /// Multiply-accumulates if the matrix were dense.
+    /// Multiply-accumulates if the matrix were dense; those of a product of two inputs count as well.
     pub fn macs_dense(&self) -> u64 {
         self.demand.macs_dense()
     }
@@ -157,6 +136,93 @@ fn blob<'m>(plan: &Plan<'m>, record: &StepRecord) -> Option<&'m [u8]> {
     let start = usize::try_from(record.weights_offset).ok()?;
     let length = usize::try_from(record.weights_length).ok()?;
     plan.weights.bytes.get(start..start.checked_add(length)?)
+}
+
+/// The operator with its weights, if the blob has the length of those.
+fn task<'m>(
+    operator: &Operator,
+    input: Shape,
+    output: Shape,
+    demand: &Demand,
+    blob: &'m [u8],
+) -> Option<Task<'m>> {
+    let matrix = |encoding| matrix(encoding, blob, demand);
+    Some(match *operator {
+        Operator::Convolution {
+            encoding,
+            bounds,
+            window,
+            groups,
+        } => Task::Convolution(Convolution {
+            matrix: matrix(encoding)?,
+            bounds,
+            window,
+            groups: groups as usize,
+            input,
+            output,
+        }),
+        Operator::Linear { encoding, bounds } => Task::Linear(Linear {
+            matrix: matrix(encoding)?,
+            bounds,
+        }),
+        Operator::MaxPool { window } => Task::MaxPool(Pool {
+            window,
+            input,
+            output,
+        }),
+        Operator::AveragePool { window } => Task::AveragePool(Pool {
+            window,
+            input,
+            output,
+        }),
+        Operator::Binary {
+            function,
+            view,
+            reversed,
+            bounds,
+        } => Task::Binary(Binary {
+            function,
+            view,
+            reversed,
+            bounds,
+        }),
+        Operator::Affine { bounds } => Task::Affine(Affine {
+            weights: ScaleShift::from_blob(blob, input.channels as usize)?,
+            bounds,
+        }),
+        Operator::Unary { function, bounds } => Task::Unary(Unary { function, bounds }),
+        Operator::Concat { view, second_axis } => Task::Concat(Concat { view, second_axis }),
+        Operator::Gather { view, count, fill } => Task::Gather(Gather {
+            indices: Indices::from_blob(blob, count as usize)?,
+            view,
+            fill,
+        }),
+        Operator::Swap {
+            rows,
+            columns,
+            inner,
+            ..
+        } => Task::Swap(Swap {
+            rows: rows as usize,
+            columns: columns as usize,
+            inner: inner as usize,
+        }),
+        Operator::Reduce { reduction, view } => Task::Reduce(Reduce { reduction, view }),
+        Operator::Softmax { view } => Task::Softmax(Softmax { view }),
+        Operator::Constant => Task::Constant(Constant {
+            values: Values::from_blob(blob, usize::try_from(output.elements()).ok()?)?,
+        }),
+        Operator::MatMul {
+            rows,
+            depth,
+            columns,
+            ..
+        } => Task::MatMul(MatMul {
+            rows: rows as usize,
+            depth: depth as usize,
+            columns: columns as usize,
+        }),
+    })
 }
 
 fn matrix<'m>(encoding: Encoding, blob: &'m [u8], demand: &Demand) -> Option<Matrix<'m>> {

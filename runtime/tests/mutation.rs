@@ -5,41 +5,58 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use sinew_runtime::format::{Bounds, Encoding, Operator, Window};
+use sinew_runtime::format::{BinaryFunction, Bounds, Encoding, Operator, Window};
 use sinew_runtime::{Model, Session};
 use support::random::Random;
+use support::sample::{flat_sample, view};
 use support::{Network, reseal};
 
 const MUTATIONS: usize = 100_000;
 
 /// Small files, so that damage hits every field often: between them, every operator and encoding.
-fn samples() -> Vec<Vec<u8>> {
+fn samples() -> [Vec<u8>; 3] {
+    [
+        layers(Encoding::Dense),
+        layers(Encoding::Sparse),
+        flat_sample().parts().file(),
+    ]
+}
+
+/// The operators that depend on shapes, and a sum.
+fn layers(encoding: Encoding) -> Vec<u8> {
     let bounds = Bounds::RELU6;
-    let window = |padding| Window {
+    let window = |padding, dilation| Window {
         kernel: [2, 2],
         stride: [1, 2],
         padding: [padding; 4],
+        dilation: [dilation, 1],
     };
-    [Encoding::Dense, Encoding::Sparse]
-        .into_iter()
-        .map(|encoding| {
-            let mut network = Network::new([2, 3, 4], 7);
-            let convolution = Operator::Convolution {
-                encoding,
-                bounds,
-                window: window(1),
-                groups: 2,
-            };
-            let map = network.add(convolution, 0, 4, 0.5);
-            let scaled = network.add(Operator::Affine { bounds }, map, 0, 0.0);
-            let second = map as u32;
-            let sum = network.add(Operator::Add { second, bounds }, scaled, 0, 0.0);
-            let largest = network.add(Operator::MaxPool { window: window(0) }, sum, 0, 0.0);
-            let mean = network.add(Operator::AveragePool { window: window(1) }, largest, 0, 0.0);
-            network.add(Operator::Linear { encoding, bounds }, mean, 3, 0.5);
-            network.parts().file()
-        })
-        .collect()
+    let mut network = Network::new([2, 3, 4], 7);
+    let convolution = Operator::Convolution {
+        encoding,
+        bounds,
+        window: window(1, 2),
+        groups: 2,
+    };
+    let map = network.add(convolution, &[0], 4, 0.5);
+    let scaled = network.add(Operator::Affine { bounds }, &[map], 0, 0.0);
+    let add = Operator::Binary {
+        function: BinaryFunction::Add,
+        view: view(4, 1, 9),
+        reversed: false,
+        bounds,
+    };
+    let sum = network.add(add, &[scaled, map], 0, 0.0);
+    let largest = Operator::MaxPool {
+        window: window(0, 1),
+    };
+    let largest = network.add(largest, &[sum], 0, 0.0);
+    let mean = Operator::AveragePool {
+        window: window(1, 1),
+    };
+    let mean = network.add(mean, &[largest], 0, 0.0);
+    network.add(Operator::Linear { encoding, bounds }, &[mean], 3, 0.5);
+    network.parts().file()
 }
 
 /// Does one to three kinds of damage to a file.

@@ -1,80 +1,23 @@
-//! Whole models against the oracle, step by step: each step is judged on the inputs that the runtime
-//! gave it, so that tolerances stay those of a single layer.
+//! Convolutions, pools and whole models against the oracle. The operators that have a view of their own are in `operators.rs`.
 
 mod support;
 
-use sinew_runtime::format::{Bounds, Encoding, Operator, Window};
+use sinew_runtime::format::{BinaryFunction, Bounds, Encoding, Operator, View, Window};
 use sinew_runtime::{Isa, Model, RunError, Session};
-use support::{Network, Parts, oracle};
-
-/// Every instruction set that this CPU has.
-fn instruction_sets() -> Vec<Isa> {
-    let fastest = Isa::detect();
-    if fastest == Isa::Scalar {
-        eprintln!("SKIPPED: this CPU has none of the instruction sets with kernels of their own");
-        return vec![Isa::Scalar];
-    }
-    vec![Isa::Scalar, fastest]
-}
-
-fn check(network: &mut Network) {
-    check_parts(network, &network.parts());
-}
-
-fn check_parts(network: &mut Network, parts: &Parts) {
-    let input_len = network.shapes[0].elements();
-    let input: Vec<f32> = (0..input_len)
-        .map(|_| network.random.signed_unit())
-        .collect();
-    // Neither the file nor the memory starts at a multiple of anything.
-    let mut file = vec![0];
-    file.extend(parts.file());
-    let model = Model::parse(&file[1..]).unwrap();
-    for isa in instruction_sets() {
-        let mut memory = vec![0xFF; model.arena_bytes() + 1];
-        let mut session = Session::with_isa(&model, &mut memory[1..], isa).unwrap();
-        let mut tensors = vec![input.clone()];
-        let mut output = vec![f32::NAN; model.output_len()];
-        session
-            .run_observed(&input, &mut output, &mut |index, values| {
-                assert_eq!(index + 1, tensors.len());
-                tensors.push(values.to_vec());
-            })
-            .unwrap();
-        assert_eq!(output, *tensors.last().unwrap());
-        for (index, layer) in network.layers.iter().enumerate() {
-            let second = match layer.operator {
-                Operator::Add { second, .. } => second as usize,
-                _ => 0,
-            };
-            let shape = network.shapes[layer.input];
-            let expected = oracle::layer(
-                layer,
-                shape,
-                &tensors[layer.input],
-                &tensors[second],
-                network.shapes[index + 1],
-            );
-            let computed = &tensors[index + 1];
-            assert_eq!(computed.len(), expected.len());
-            for (&value, (expected, tolerance)) in computed.iter().zip(expected) {
-                let error = (f64::from(value) - expected).abs();
-                let operator = layer.operator;
-                assert!(
-                    error <= tolerance,
-                    "{isa:?}, step {index}, {operator:?}: {value} for {expected} ± {tolerance}"
-                );
-            }
-        }
-    }
-}
+use support::Network;
+use support::judge::{check, check_parts};
 
 fn window(kernel: [u16; 2], stride: [u16; 2], padding: [u16; 4]) -> Window {
     Window {
         kernel,
         stride,
         padding,
+        dilation: [1, 1],
     }
+}
+
+fn dilated(window: Window, dilation: [u16; 2]) -> Window {
+    Window { dilation, ..window }
 }
 
 /// The same layer with dense and with sparse weights.
@@ -91,7 +34,7 @@ fn check_convolution(input: [u32; 3], window: Window, groups: u32, channels: u32
             window,
             groups,
         };
-        network.add(operator, 0, channels, density);
+        network.add(operator, &[0], channels, density);
         check(&mut network);
     }
 }
@@ -120,6 +63,19 @@ fn convolutions_with_asymmetric_windows() {
 }
 
 #[test]
+fn dilated_convolutions_of_every_stride() {
+    for dilation in [2, 3, 4] {
+        for stride in [1, 2, 3, 4] {
+            let window = window([3, 2], [stride; 2], [dilation, 1, 2 * dilation, 0]);
+            check_convolution([3, 13, 14], dilated(window, [dilation; 2]), 1, 5);
+        }
+    }
+    // Taps further apart than the image is large, and groups.
+    let window = window([2, 3], [1, 2], [9, 6, 9, 6]);
+    check_convolution([4, 5, 8], dilated(window, [9, 5]), 2, 4);
+}
+
+#[test]
 fn grouped_and_depthwise_convolutions() {
     let window = window([3, 3], [1, 1], [1, 1, 1, 1]);
     check_convolution([6, 8, 8], window, 2, 10);
@@ -142,13 +98,17 @@ fn pools_of_every_kind() {
         window([3, 3], [2, 2], [1; 4]),
         window([3, 2], [1, 3], [2, 0, 1, 1]),
         window([7, 9], [1, 1], [0; 4]),
+        dilated(window([2, 3], [1, 2], [1, 2, 1, 0]), [2, 3]),
+        dilated(window([3, 2], [2, 1], [5, 0, 4, 3]), [3, 8]),
+        // Taps that jump over the image, where each window still has one inside.
+        dilated(window([2, 1], [9, 1], [9, 0, 2, 0]), [10, 1]),
     ] {
         for operator in [
             Operator::MaxPool { window },
             Operator::AveragePool { window },
         ] {
             let mut network = Network::new([3, 7, 9], 2);
-            network.add(operator, 0, 0, 0.0);
+            network.add(operator, &[0], 0, 0.0);
             check(&mut network);
         }
     }
@@ -167,27 +127,33 @@ fn residual(encoding: Encoding) -> Network {
         Operator::Affine {
             bounds: Bounds::NONE,
         },
-        0,
+        &[0],
         0,
         0.0,
     );
-    let stem = network.add(convolution(Bounds::RELU), normalised, 8, 0.5);
-    let first = network.add(convolution(Bounds::RELU), stem, 8, 0.2);
-    let second = network.add(convolution(Bounds::NONE), first, 8, 0.2);
-    let add = Operator::Add {
-        second: stem as u32,
+    let stem = network.add(convolution(Bounds::RELU), &[normalised], 8, 0.5);
+    let first = network.add(convolution(Bounds::RELU), &[stem], 8, 0.2);
+    let second = network.add(convolution(Bounds::NONE), &[first], 8, 0.2);
+    let add = Operator::Binary {
+        function: BinaryFunction::Add,
+        view: View {
+            outer: 1,
+            axis: 1,
+            inner: 8 * 12 * 12,
+        },
+        reversed: false,
         bounds: Bounds::RELU,
     };
-    let sum = network.add(add, second, 0, 0.0);
+    let sum = network.add(add, &[second, stem], 0, 0.0);
     let pool = Operator::AveragePool {
         window: window([4, 4], [4, 4], [0; 4]),
     };
-    let pooled = network.add(pool, sum, 0, 0.0);
+    let pooled = network.add(pool, &[sum], 0, 0.0);
     let linear = Operator::Linear {
         encoding,
         bounds: Bounds::NONE,
     };
-    network.add(linear, pooled, 10, 0.3);
+    network.add(linear, &[pooled], 10, 0.3);
     network
 }
 
@@ -222,7 +188,9 @@ fn steps_describe_themselves() {
         steps.iter().map(|step| step.macs_effective()).sum::<u64>(),
         model.macs_effective()
     );
-    assert_eq!(steps[1].input_shape(), [3, 12, 12]);
+    assert_eq!(steps[4].inputs(), [4, 2]);
+    assert!(steps[4].input_shapes().eq([[8, 12, 12]; 2]));
+    assert!(steps[1].input_shapes().eq([[3, 12, 12]]));
     assert_eq!(steps[1].output_shape(), [8, 12, 12]);
     assert_eq!(steps[1].matrix_shape(), [8, 27]);
     assert_eq!(

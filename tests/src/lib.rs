@@ -1,5 +1,5 @@
 //! What the tests of the whole workspace share: the built program, networks of the zoo with random contents, networks of
-//! every operator, picture files.
+//! every operator, picture files, wheels.
 //!
 //! Non-goals: helpers that only one test needs, and anything from the compiler's library, so that the tests of the program link without it.
 
@@ -7,3 +7,4 @@ pub mod network;
 pub mod picture;
 pub mod program;
 pub mod random_network;
+pub mod wheel;

@@ -48,13 +48,21 @@ pub fn values(picture: &Picture) -> Vec<f32> {
 /// # Panics
 /// Never: it writes to memory.
 pub fn png(picture: &Picture) -> Vec<u8> {
+    png_of_width(SIDE, picture)
+}
+
+/// The same for any pixels in rows of `width`.
+///
+/// # Panics
+/// If `width` is 0.
+pub fn png_of_width(width: usize, pixels: &[u8]) -> Vec<u8> {
     let mut rows = ZlibEncoder::new(Vec::new(), Compression::fast());
-    for row in picture.chunks_exact(SIDE) {
+    for row in pixels.chunks_exact(width) {
         rows.write_all(&[0]).expect("memory");
         rows.write_all(row).expect("memory");
     }
-    let side = (SIDE as u32).to_be_bytes();
-    let header = [&side[..], &side, &[8, 0, 0, 0, 0]].concat();
+    let sizes = [width, pixels.len() / width].map(|side| (side as u32).to_be_bytes());
+    let header = [&sizes[0][..], &sizes[1], &[8, 0, 0, 0, 0]].concat();
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     for (kind, data) in [
         (b"IHDR", header),
@@ -90,6 +98,19 @@ pub fn npy_floats(shape: &[usize], values: &[f32]) -> Vec<u8> {
         .flat_map(|value| value.to_le_bytes())
         .collect();
     npy("<f4", "C", shape, &data)
+}
+
+/// Puts the first `count` test images into folders in `folder`, one for each label.
+///
+/// # Panics
+/// If the folder is not writable.
+pub fn write_image_folder(folder: &Path, count: usize) {
+    let (images, labels) = test_images(count);
+    for (index, (image, label)) in images.iter().zip(labels).enumerate() {
+        let class = folder.join(label.to_string());
+        fs::create_dir_all(&class).expect("the folder is writable");
+        fs::write(class.join(format!("{index:03}.png")), png(image)).expect("so is this one");
+    }
 }
 
 /// Puts a data set of IDX files into `folder`: `count` images for training, and the same for testing.

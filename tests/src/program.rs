@@ -68,17 +68,31 @@ pub fn recipe_with(old: &str, new: &str) -> String {
 /// # Panics
 /// If it was not built.
 pub fn sinew(arguments: &str) -> Command {
+    let mut command = built("sinew");
+    command.args(arguments.split_whitespace());
+    command
+}
+
+/// The same with an example of the package `sinew` instead.
+///
+/// # Panics
+/// If it was not built.
+pub fn example(name: &str) -> Command {
+    built(&format!("examples/{name}"))
+}
+
+fn built(name: &str) -> Command {
     let test = env::current_exe().expect("a test knows its own file");
     let profile = test.ancestors().nth(2).expect("…/release/deps/test");
-    let binary = profile.join(format!("sinew{}", env::consts::EXE_SUFFIX));
+    let binary = profile.join(format!("{name}{}", env::consts::EXE_SUFFIX));
     assert!(
         binary.is_file(),
-        "{} is missing: build it with `cargo build --release`, or run `cargo test --release --workspace`",
+        "{} is missing: build it with `cargo build --release -p sinew --bins --examples`, or run \
+         `cargo test --release --workspace`",
         binary.display()
     );
     let mut command = Command::new(binary);
     command.stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
-    command.args(arguments.split_whitespace());
     command
 }
 

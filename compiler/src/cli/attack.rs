@@ -4,24 +4,31 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use sinew_models::Network;
 
 use super::compile::conditions;
+use super::engine::Engine;
 use super::failure::Failure;
 use super::model_file::ModelFile;
+use super::onnx_model::OnnxModel;
 use super::table::{percent, table};
 use super::terminal::{print, print_json};
 use super::{ComputeOptions, OutputOptions};
 use crate::attack::{Attack, Fgsm, Pgd};
 use crate::classifier::Classifier;
-use crate::data::{self, DataSource};
+use crate::data::{self, DataSource, ImageSettings, Resize};
 use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
 use crate::execute::Executor;
+use crate::onnx_runtime::OnnxRuntime;
 
 /// Attack a model on test images, white-box; a packed model is judged by its own arithmetic
 #[derive(Args)]
 pub(super) struct AttackCommand {
-    /// A .sinew file or a .safetensors checkpoint
+    /// A .sinew file, a .safetensors checkpoint or an .onnx file
     model: PathBuf,
+    /// Who computes the logits that are judged; the gradients are Sinew's in any case
+    #[arg(long, value_enum, default_value_t = Engine::Sinew)]
+    engine: Engine,
     /// Which attacks; all if absent
     #[arg(long, value_enum)]
     attack: Vec<Name>,
@@ -40,6 +47,9 @@ pub(super) struct AttackCommand {
     /// Test images: embedded, fashion-mnist, cifar-10 or a folder
     #[arg(long, default_value = "embedded")]
     data: String,
+    /// How pictures in folders get the model's size: stretch, crop or pad [default: as in the model's training]
+    #[arg(long)]
+    resize: Option<Resize>,
     /// Decides random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -59,6 +69,7 @@ enum Name {
 
 #[derive(Serialize)]
 struct Report {
+    engine: Engine,
     #[serde(flatten)]
     evaluation: Evaluation,
     checks: Vec<()>,
@@ -68,8 +79,18 @@ impl AttackCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.compute.set_threads()?;
         let model = ModelFile::read(&self.model)?;
-        let network = model.network()?;
-        let (_, test) = data::load(&DataSource::from(self.data.as_ref()))?;
+        // Where the loss is differentiated there must be no softmax yet.
+        let network = model.network()?.up_to_logits();
+        let resize = match self.resize {
+            Some(resize) => Some(resize),
+            None => model.resize()?,
+        };
+        let settings =
+            resize.and_then(|resize| ImageSettings::for_shape(network.input_shape(), resize));
+        let progress = self.output_options.progress();
+        let source = DataSource::from(self.data.as_ref());
+        let samples = self.samples as usize;
+        let test = data::load_test(&source, samples, settings.as_ref(), &progress)?;
         if test.shape() != network.input_shape() || test.classes().len() != network.classes() {
             return Err(Failure::input(format!(
                 "attack {} with data set {}: the model takes {:?} images of {} classes, the data are {:?} of {}",
@@ -81,18 +102,20 @@ impl AttackCommand {
                 test.classes().len()
             )));
         }
-        let test = test.first(self.samples as usize);
         let twin = Executor::new(&network, &self.compute.device.open()?);
-        let packed;
-        let victim: &dyn Classifier = match &model {
-            ModelFile::Packed(bytes) => {
+        let (packed, onnx);
+        let victim: &dyn Classifier = match (self.engine, &model) {
+            (Engine::Ort, _) => {
+                onnx = self.on_onnx_runtime(&network)?;
+                &onnx
+            }
+            (Engine::Sinew, ModelFile::Packed(bytes)) => {
                 packed = PackedClassifier::new(bytes)?;
                 &packed
             }
-            ModelFile::Network(_) => &twin,
+            (Engine::Sinew, ModelFile::Network(_)) => &twin,
         };
         let attacks = self.attacks();
-        let progress = self.output_options.progress();
         let evaluation = evaluate(
             victim,
             &twin,
@@ -104,11 +127,27 @@ impl AttackCommand {
         )?;
         if self.output_options.json {
             return print_json(&Report {
+                engine: self.engine,
                 evaluation,
                 checks: Vec::new(),
             });
         }
         print(&text(&evaluation))
+    }
+
+    /// The model in ONNX Runtime, if it agrees with the network about what it takes and gives.
+    fn on_onnx_runtime(&self, twin: &Network) -> Result<OnnxRuntime, Failure> {
+        let file = OnnxModel::read(&self.model)?;
+        let model = file.open(Some(twin.input_shape()), self.compute.threads)?;
+        if model.classes() != twin.classes() {
+            return Err(Failure::input(format!(
+                "attack {}: ONNX Runtime gives {} logits, the imported network {}",
+                self.model.display(),
+                model.classes(),
+                twin.classes()
+            )));
+        }
+        Ok(model)
     }
 
     fn attacks(&self) -> Vec<Box<dyn Attack>> {

@@ -9,7 +9,8 @@ use super::OutputOptions;
 use super::failure::Failure;
 use super::table::{grouped, table};
 use super::terminal::{print, print_json};
-use crate::data::{DataSource, Dataset, DatasetName, default_folder, fetch, load};
+use crate::data::{DataSource, DatasetName, ImageSettings, Resize, default_folder, fetch, load};
+use crate::progress::Progress;
 
 /// Fetch data sets and look at them
 #[derive(Args)]
@@ -51,12 +52,20 @@ struct Fetched {
 #[derive(Serialize)]
 struct Info {
     name: String,
-    shape: [usize; 3],
+    /// Absent where images differ.
+    shape: Option<[usize; 3]>,
+    /// The smallest and the largest number of any image.
+    channels: [usize; 2],
+    heights: [usize; 2],
+    widths: [usize; 2],
     classes: Vec<String>,
     train_images: usize,
     test_images: usize,
-    train_sha256: String,
-    test_sha256: String,
+    /// Absent where images differ: hashes are of images as a network takes them.
+    train_sha256: Option<String>,
+    test_sha256: Option<String>,
+    #[serde(skip)]
+    labels: [Vec<u16>; 2],
 }
 
 impl Data {
@@ -82,12 +91,11 @@ impl Data {
                 data,
                 output_options,
             } => {
-                let (train, test) = load(&DataSource::from(data.as_ref()))?;
-                let info = info(&train, &test);
+                let info = info(&DataSource::from(data.as_ref()), &output_options.progress())?;
                 if output_options.json {
                     print_json(&info)
                 } else {
-                    print(&text(&info, &train, &test))
+                    print(&text(&info))
                 }
             }
         }
@@ -116,37 +124,83 @@ fn fetch_with_bar(
     .map_err(|error| Failure::fetch(&error))
 }
 
-fn info(train: &Dataset, test: &Dataset) -> Info {
-    Info {
-        name: train.name().to_owned(),
-        shape: train.shape(),
-        classes: train.classes().to_vec(),
-        train_images: train.len(),
-        test_images: test.len(),
-        train_sha256: train.hash(),
-        test_sha256: test.hash(),
+fn info(source: &DataSource, progress: &Progress) -> Result<Info, Failure> {
+    let (train, test) = match source.image_folder()? {
+        None => load(source, None, progress)?,
+        Some(folder) => {
+            let shapes = folder.shapes(progress)?;
+            let shapes: Vec<_> = shapes.into_iter().map(|(shape, _)| shape).collect();
+            let &[shape] = shapes.as_slice() else {
+                let (name, classes) = (folder.name(), folder.classes());
+                return Ok(Info::new(name, classes, folder.labels(), &shapes));
+            };
+            // All have it, so that nothing will be resized.
+            let settings = ImageSettings::for_shape(shape, Resize::Stretch);
+            folder.load(settings.as_ref(), progress)?
+        }
+    };
+    let labels = [&train, &test].map(|data| data.labels().to_vec());
+    Ok(Info {
+        train_sha256: Some(train.hash()),
+        test_sha256: Some(test.hash()),
+        ..Info::new(train.name(), train.classes(), labels, &[train.shape()])
+    })
+}
+
+impl Info {
+    /// Without hashes. `shapes` are the different ones, at least one.
+    fn new(name: &str, classes: &[String], labels: [Vec<u16>; 2], shapes: &[[usize; 3]]) -> Self {
+        let range = |axis: usize| {
+            let sides = || shapes.iter().map(|shape| shape[axis]);
+            [sides().min().unwrap_or(0), sides().max().unwrap_or(0)]
+        };
+        let [channels, heights, widths] = [0, 1, 2].map(range);
+        Self {
+            name: name.to_owned(),
+            shape: match shapes {
+                [shape] => Some(*shape),
+                _ => None,
+            },
+            channels,
+            heights,
+            widths,
+            classes: classes.to_vec(),
+            train_images: labels[0].len(),
+            test_images: labels[1].len(),
+            train_sha256: None,
+            test_sha256: None,
+            labels,
+        }
     }
 }
 
-fn text(info: &Info, train: &Dataset, test: &Dataset) -> String {
-    let count = |data: &Dataset, class: usize| {
-        grouped(
-            data.labels()
-                .iter()
-                .filter(|label| usize::from(**label) == class)
-                .count() as u64,
-        )
-    };
-    let mut rows = vec![["class", "training", "test"].map(str::to_owned).to_vec()];
-    for (class, name) in info.classes.iter().enumerate() {
-        rows.push(vec![name.clone(), count(train, class), count(test, class)]);
+fn text(info: &Info) -> String {
+    let mut counts = vec![[0_u64; 2]; info.classes.len()];
+    for (part, labels) in info.labels.iter().enumerate() {
+        for label in labels {
+            counts[usize::from(*label)][part] += 1;
+        }
     }
-    let [channels, height, width] = info.shape;
+    let mut rows = vec![["class", "training", "test"].map(str::to_owned).to_vec()];
+    for (name, [train, test]) in info.classes.iter().zip(counts) {
+        rows.push(vec![name.clone(), grouped(train), grouped(test)]);
+    }
+    let range = |[least, most]: [usize; 2]| match least == most {
+        true => least.to_string(),
+        false => format!("({least} to {most})"),
+    };
+    let advice = match info.shape {
+        Some(_) => "",
+        None => "\n  They differ: a recipe needs [image], `sinew attack` may need --resize.\n",
+    };
     format!(
-        "\n  {}: {} training and {} test images, {channels}×{height}×{width}\n\n{}",
+        "\n  {}: {} training and {} test images, {}×{}×{}\n{advice}\n{}",
         info.name,
         grouped(info.train_images as u64),
         grouped(info.test_images as u64),
+        range(info.channels),
+        range(info.heights),
+        range(info.widths),
         table(&rows)
     )
 }

@@ -8,6 +8,7 @@ use crate::benchmark::BenchmarkError;
 use crate::classifier::ComputeError;
 use crate::data::DataError;
 use crate::execute::DeviceError;
+use crate::onnx_runtime::OnnxRuntimeError;
 use crate::pack::PackError;
 use crate::pipeline::CompileError;
 use crate::recipe::RecipeError;
@@ -23,6 +24,7 @@ pub(super) struct Failure {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Internal = 1,
+    Usage = 2,
     Input = 3,
     Output = 4,
     Device = 5,
@@ -35,6 +37,14 @@ impl Failure {
         Self {
             message,
             kind: Kind::Internal,
+        }
+    }
+
+    /// Of arguments that are wrong together; clap reports those that are wrong alone.
+    pub(super) fn usage(message: String) -> Self {
+        Self {
+            message,
+            kind: Kind::Usage,
         }
     }
 
@@ -112,6 +122,16 @@ impl From<DeviceError> for Failure {
     }
 }
 
+impl From<OnnxRuntimeError> for Failure {
+    fn from(error: OnnxRuntimeError) -> Self {
+        let kind = match &error {
+            OnnxRuntimeError::Library(_) => Kind::Device,
+            OnnxRuntimeError::Model { .. } => Kind::Input,
+        };
+        Self::new(&error, kind)
+    }
+}
+
 impl From<ComputeError> for Failure {
     fn from(error: ComputeError) -> Self {
         Self::new(&error, Kind::Internal)
@@ -141,6 +161,7 @@ impl From<CompileError> for Failure {
             | CompileError::State { .. }
             | CompileError::Data(_)
             | CompileError::Zoo(_)
+            | CompileError::Foreign(_)
             | CompileError::Train(TrainError::Diverged { .. } | TrainError::Checkpoint { .. })
             | CompileError::Ranking(_)
             | CompileError::Pack(_) => Kind::Input,

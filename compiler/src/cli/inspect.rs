@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use sinew_runtime::format::{Encoding, Operator, VERSION};
+use sinew_runtime::format::VERSION;
 use sinew_runtime::{Isa, Model};
 
 use super::OutputOptions;
@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::model_file::ModelFile;
 use super::table::{bytes, grouped, percent, table};
 use super::terminal::{print, print_json};
-use crate::pack::{Manifest, PackError};
+use crate::pack::{Manifest, PackError, operator_name};
 
 /// Show a model's layers, sizes and provenance
 #[derive(Args)]
@@ -110,31 +110,6 @@ pub(super) fn layer_names(model: &Model<'_>) -> Vec<String> {
             .map_or_else(|| format!("step {step}"), |l| l.name.clone())
     };
     (0..model.steps().len()).map(name).collect()
-}
-
-fn operator_name(operator: &Operator) -> &'static str {
-    match operator {
-        Operator::Convolution {
-            encoding: Encoding::Sparse,
-            ..
-        } => "sparse convolution",
-        Operator::Convolution {
-            encoding: Encoding::Dense,
-            ..
-        } => "dense convolution",
-        Operator::Linear {
-            encoding: Encoding::Sparse,
-            ..
-        } => "sparse linear",
-        Operator::Linear {
-            encoding: Encoding::Dense,
-            ..
-        } => "dense linear",
-        Operator::MaxPool { .. } => "max pool",
-        Operator::AveragePool { .. } => "average pool",
-        Operator::Add { .. } => "add",
-        Operator::Affine { .. } => "affine",
-    }
 }
 
 fn text(report: &Report) -> String {

@@ -5,10 +5,17 @@ mod bench;
 mod compile;
 mod data;
 mod demo;
+mod engine;
+mod export;
 mod failure;
+mod import;
 mod inspect;
+mod labels;
 mod model_file;
+mod onnx_model;
+mod pack;
 mod run;
+mod saved;
 mod table;
 mod terminal;
 
@@ -25,7 +32,7 @@ use failure::Failure;
 #[command(name = "sinew", version, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 success · 1 internal failure · 2 wrong usage · 3 an input is missing, damaged or out of range · \
-    4 an output cannot be written · 5 no such device"
+    4 an output cannot be written · 5 no such device or engine"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -40,6 +47,9 @@ enum Command {
     Run(run::Run),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
+    Import(import::Import),
+    Export(export::Export),
+    Pack(pack::Pack),
     Data(data::Data),
 }
 
@@ -94,6 +104,9 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Pack(command) => command.run(),
         Command::Data(command) => command.run(),
     };
     match result {

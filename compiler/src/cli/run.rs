@@ -5,7 +5,6 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use image::imageops::FilterType;
 use serde::Serialize;
 use sinew_runtime::{Model, Session};
 
@@ -15,6 +14,7 @@ use super::inspect::manifest;
 use super::model_file::ModelFile;
 use super::table::{percent, table};
 use super::terminal::{print, print_json};
+use crate::data::{ImageSettings, Resize, read_picture};
 use crate::pack::PackError;
 
 /// Classify images with a model, on the runtime that devices use
@@ -25,6 +25,9 @@ pub(super) struct Run {
     /// PNG or JPEG images, or .npy files with float32 arrays [batch, channel, height, width] in [0, 1]
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
+    /// How pictures get the model's size: stretch, crop or pad [default: as in the model's training, else stretch]
+    #[arg(long)]
+    resize: Option<Resize>,
     #[command(flatten)]
     output_options: OutputOptions,
 }
@@ -45,15 +48,18 @@ struct Classified {
 
 impl Run {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let packed = ModelFile::read(&self.file)?.packed()?;
+        let file = ModelFile::read(&self.file)?;
+        let resize = match self.resize {
+            Some(resize) => resize,
+            None => file.resize()?.unwrap_or(Resize::Stretch),
+        };
+        let packed = file.packed()?;
         let model = Model::parse(&packed).map_err(PackError::from)?;
         let labels = manifest(&model).labels;
         let mut memory = vec![0; model.arena_bytes()];
         let mut results = Vec::new();
         for path in &self.inputs {
-            let images = read_images(path, model.input_shape()).map_err(|problem| {
-                Failure::input(format!("read input {}: {problem}", path.display()))
-            })?;
+            let images = read_images(path, model.input_shape(), resize)?;
             for (index, image) in images.chunks(model.input_len()).enumerate() {
                 let mut logits = vec![0.0; model.output_len()];
                 Session::new(&model, &mut memory)
@@ -79,39 +85,21 @@ impl Run {
 }
 
 /// Images as the network takes them, one behind the other.
-fn read_images(path: &Path, shape: [usize; 3]) -> Result<Vec<f32>, String> {
+fn read_images(path: &Path, shape: [usize; 3], resize: Resize) -> Result<Vec<f32>, Failure> {
+    let fail =
+        |problem: String| Failure::input(format!("read input {}: {problem}", path.display()));
     if path.extension().is_some_and(|extension| extension == "npy") {
-        read_npy(path, shape)
-    } else {
-        read_picture(path, shape)
+        return read_npy(path, shape).map_err(fail);
     }
-}
-
-/// A picture in the network's colours, scaled to its size if it has another.
-fn read_picture(path: &Path, [channels, height, width]: [usize; 3]) -> Result<Vec<f32>, String> {
-    let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
-    let picture = reader
-        .map_err(|error| error.to_string())?
-        .decode()
-        .map_err(|error| error.to_string())?;
-    let size = (width as u32, height as u32);
-    let picture = if (picture.width(), picture.height()) == size {
-        picture
-    } else {
-        picture.resize_exact(size.0, size.1, FilterType::Triangle)
+    let Some(settings) = ImageSettings::for_shape(shape, resize) else {
+        let [channels, ..] = shape;
+        return Err(fail(format!(
+            "the model takes {channels} channels, pictures have 1 or 3: use .npy"
+        )));
     };
-    let interleaved = match channels {
-        1 => picture.into_luma8().into_raw(),
-        3 => picture.into_rgb8().into_raw(),
-        _ => {
-            return Err(format!(
-                "the model takes {channels} channels, pictures have 1 or 3: use .npy"
-            ));
-        }
-    };
-    let channel = |channel: usize| interleaved.iter().skip(channel).step_by(channels);
-    Ok((0..channels)
-        .flat_map(channel)
+    let pixels = read_picture(path, &settings)?;
+    Ok(pixels
+        .iter()
         .map(|pixel| f32::from(*pixel) / 255.0)
         .collect())
 }

@@ -1,6 +1,6 @@
 //! Labelled images in memory.
 //!
-//! Non-goals: reading files (the modules `idx` and `cifar`), anything a network does to its input.
+//! Non-goals: reading files (one module for each format), anything a network does to its input.
 
 use super::{DataError, contents::hexadecimal};
 use sha2::{Digest, Sha256};

@@ -39,6 +39,61 @@ pub enum DataError {
         problem: String,
     },
 
+    /// A file is no picture that can be used, or something that is no picture lies where pictures do.
+    #[error("read {}: {problem}", path.display())]
+    Picture {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+
+    /// Pictures differ in size or colours, and nobody said what to bring them to.
+    #[error(
+        "read images of one shape: {} is {first_shape:?}, {} is {other_shape:?} (channels, height, width); say height, \
+         width, colour and resize in [image] of the recipe, or give --resize to attack a model",
+        first.display(),
+        other.display()
+    )]
+    Mixed {
+        /// The first picture.
+        first: PathBuf,
+        /// Its shape, `[channel, height, width]`.
+        first_shape: [usize; 3],
+        /// The first that differs.
+        other: PathBuf,
+        /// Its shape.
+        other_shape: [usize; 3],
+    },
+
+    /// A data set's images have another shape than was asked for, and they are no pictures that could be resized.
+    #[error(
+        "bring the images of {name} from {found:?} to {wanted:?} (channels, height, width): only folders of PNG and JPEG \
+         files are resized"
+    )]
+    FixedShape {
+        /// The data set's name.
+        name: String,
+        /// The shape its images have, `[channel, height, width]`.
+        found: [usize; 3],
+        /// The shape asked for.
+        wanted: [usize; 3],
+    },
+
+    /// There is no memory for all images.
+    #[error(
+        "keep {images} images of {name} in memory, one byte for each of {shape:?}: there is not so much; make them smaller \
+         or fewer"
+    )]
+    TooLarge {
+        /// The data set's name.
+        name: String,
+        /// The number of its images.
+        images: usize,
+        /// Their shape, `[channel, height, width]`.
+        shape: [usize; 3],
+    },
+
     /// A file of images and its file of labels differ in length.
     #[error(
         "pair {} with {}: {image_count} images, but {label_count} labels; take both files from the same source",

@@ -2,7 +2,10 @@
 //!
 //! Non-goals: downloading, which only `fetch` does; loading never touches the network.
 
-use super::{DataError, Dataset, DatasetName, cifar, embedded, idx};
+use super::{
+    DataError, Dataset, DatasetName, ImageFolder, ImageSettings, cifar, embedded, idx, image_folder,
+};
+use crate::progress::Progress;
 use std::{
     ffi::OsStr,
     fs,
@@ -17,8 +20,8 @@ pub enum DataSource {
     Embedded,
     /// A data set known by name, in its default folder.
     Named(DatasetName),
-    /// Anything else: a folder with IDX files or CIFAR-10 batches. A folder that has the name of a data set is
-    /// written with a slash: `./cifar-10`.
+    /// Anything else: a folder with IDX files, CIFAR-10 batches or folders of pictures. A folder that has the name of a
+    /// data set is written with a slash: `./cifar-10`.
     Folder(PathBuf),
 }
 
@@ -32,19 +35,77 @@ impl From<&OsStr> for DataSource {
     }
 }
 
-/// Training and test set of `source`, in file order.
+impl DataSource {
+    /// The folder of pictures, if that is what the source is.
+    ///
+    /// # Errors
+    /// As [`ImageFolder::open`].
+    pub fn image_folder(&self) -> Result<Option<ImageFolder>, DataError> {
+        match self {
+            Self::Folder(folder)
+                if Kind::of(folder).is_none() && image_folder::has_folders(folder) =>
+            {
+                ImageFolder::open(folder).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Training and test set of `source`, in file order. Pictures are brought to what `settings` say; other images have a
+/// shape, which must be theirs. Only pictures take long enough for a bar.
 ///
 /// # Errors
-/// [`DataError::NotFound`] if there is no data of a kind that is understood, [`DataError::Malformed`] or
-/// [`DataError::CountMismatch`] if there is but it is damaged.
-pub fn load(source: &DataSource) -> Result<(Dataset, Dataset), DataError> {
-    match source {
-        DataSource::Embedded => embedded::load(),
-        DataSource::Named(name) => load_first(*name, &name.folders()?),
+/// [`DataError::NotFound`] if there is no data of a kind that is understood; [`DataError::Malformed`],
+/// [`DataError::CountMismatch`] or [`DataError::Picture`] if there is but it is damaged; [`DataError::Mixed`] or
+/// [`DataError::FixedShape`] if not all images have one shape, or have not the one asked for.
+pub fn load(
+    source: &DataSource,
+    settings: Option<&ImageSettings>,
+    progress: &Progress,
+) -> Result<(Dataset, Dataset), DataError> {
+    match source.image_folder()? {
+        Some(folder) => folder.load(settings, progress),
+        None => load_arrays(source, settings),
+    }
+}
+
+/// The first `count` images of the test set of `source`, or all if there are fewer.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_test(
+    source: &DataSource,
+    count: usize,
+    settings: Option<&ImageSettings>,
+    progress: &Progress,
+) -> Result<Dataset, DataError> {
+    match source.image_folder()? {
+        Some(folder) => folder.load_test(count, settings, progress),
+        None => Ok(load_arrays(source, settings)?.1.first(count)),
+    }
+}
+
+/// Loads what is no folder of pictures.
+fn load_arrays(
+    source: &DataSource,
+    settings: Option<&ImageSettings>,
+) -> Result<(Dataset, Dataset), DataError> {
+    let (train, test) = match source {
+        DataSource::Embedded => embedded::load()?,
+        DataSource::Named(name) => load_first(*name, &name.folders()?)?,
         DataSource::Folder(folder) => match Kind::of(folder) {
-            Some(kind) => kind.load(folder),
-            None => Err(not_understood(folder)),
+            Some(kind) => kind.load(folder)?,
+            None => return Err(not_understood(folder)),
         },
+    };
+    match settings.map(ImageSettings::shape) {
+        Some(wanted) if wanted != train.shape() => Err(DataError::FixedShape {
+            name: train.name().to_owned(),
+            found: train.shape(),
+            wanted,
+        }),
+        _ => Ok((train, test)),
     }
 }
 
@@ -73,7 +134,7 @@ fn load_first(name: DatasetName, folders: &[PathBuf; 2]) -> Result<(Dataset, Dat
     }
 }
 
-/// The kinds of folder that are understood.
+/// The kinds of folder with files that hold many images each.
 #[derive(Clone, Copy)]
 enum Kind {
     Idx,
@@ -118,8 +179,9 @@ fn not_understood(folder: &Path) -> DataError {
     DataError::NotFound {
         what: format!("data in {}", folder.display()),
         advice: format!(
-            "{state}; understood are `embedded`, the names {}, a folder with IDX files ({}, gzipped or not) and a \
-             folder with CIFAR-10 batches ({} and so on)",
+            "{state}; understood are `embedded`, the names {}, a folder with IDX files ({}, gzipped or not), a \
+             folder with CIFAR-10 batches ({} and so on) and a folder with one folder of PNG or JPEG files for each \
+             class",
             DatasetName::ALL.map(DatasetName::as_str).join(", "),
             idx::FILES.concat().join(", "),
             cifar::TRAIN_FILES[0]
@@ -133,6 +195,14 @@ mod tests {
 
     fn message(result: Result<(Dataset, Dataset), DataError>) -> String {
         result.unwrap_err().to_string()
+    }
+
+    fn load_folder(folder: &Path) -> Result<(Dataset, Dataset), DataError> {
+        load(
+            &DataSource::Folder(folder.into()),
+            None,
+            &Progress::hidden(),
+        )
     }
 
     #[test]
@@ -159,7 +229,7 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(file), "").unwrap();
-            let error = message(load(&DataSource::Folder(folder.path().into())));
+            let error = message(load_folder(folder.path()));
             assert!(error.contains(expected), "{error}");
         }
     }
@@ -167,11 +237,11 @@ mod tests {
     #[test]
     fn a_folder_without_data_is_refused_with_what_is_understood() {
         let folder = tempfile::tempdir().unwrap();
-        let error = || message(load(&DataSource::Folder(folder.path().into())));
+        let error = || message(load_folder(folder.path()));
         assert!(error().contains("the folder is empty; understood are `embedded`"));
         fs::write(folder.path().join("notes.txt"), "").unwrap();
         assert!(error().contains("no file in it is one of a data set"));
-        let missing = message(load(&DataSource::Folder("/nowhere/at/all".into())));
+        let missing = message(load_folder(Path::new("/nowhere/at/all")));
         assert!(
             missing.starts_with("find data in /nowhere/at/all: "),
             "{missing}"

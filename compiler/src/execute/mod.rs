@@ -4,7 +4,10 @@
 //! at run time. Non-goals: what the gradients are used for (`attack`, `train`, `prune`).
 
 mod device;
+mod elementwise;
 mod forward;
+mod operator;
+mod rearrange;
 
 pub use device::{DeviceChoice, DeviceError};
 pub(crate) use forward::{Normalization, Observer, forward};
@@ -93,9 +96,14 @@ impl<'n> Executor<'n> {
             tensor
         };
         let logits = self.run(self.images(images), &mut attach);
-        let mut gradients = cross_entropy(logits, labels, &self.device).sum().backward();
-        let probes = probes.into_iter().flatten();
+        let probes: Vec<Tensor<4>> = probes.into_iter().flatten().collect();
+        let mut loss = cross_entropy(logits, labels, &self.device).sum();
+        for probe in &probes {
+            loss = on_tape(loss, probe);
+        }
+        let mut gradients = loss.backward();
         probes
+            .into_iter()
             .map(|probe| {
                 let gradient = probe.grad_remove(&mut gradients);
                 download(gradient.unwrap_or_else(|| probe.inner().zeros_like()))
@@ -132,7 +140,7 @@ impl Differentiable for Executor<'_> {
         let images = self.images(images).autodiff().require_grad();
         let logits = self.run(images.clone(), &mut |_, tensor| tensor);
         let losses = cross_entropy(logits, labels, &self.device);
-        let mut gradients = losses.clone().sum().backward();
+        let mut gradients = on_tape(losses.clone().sum(), &images).backward();
         let pixels = images
             .grad_remove(&mut gradients)
             .unwrap_or_else(|| images.inner().zeros_like());
@@ -141,6 +149,11 @@ impl Differentiable for Executor<'_> {
             pixels: download(pixels)?,
         })
     }
+}
+
+/// The same loss, with `leaf` on its tape even if it does not depend on it: burn differentiates nothing that has no tape.
+fn on_tape(loss: Tensor<1>, leaf: &Tensor<4>) -> Tensor<1> {
+    loss + leaf.clone().slice([0..1, 0..1, 0..1, 0..1]).reshape([1]) * 0.0
 }
 
 /// The network's parameters as flat tensors.

@@ -2,7 +2,7 @@
 //!
 //! Greedy by size (Pisarchyk and Lee, 2020): the largest tensor first, each at the lowest free place among those that are alive with it.
 
-use sinew_runtime::format::{Operator, SECTION_ALIGNMENT, Shape};
+use sinew_runtime::format::{SECTION_ALIGNMENT, Shape};
 
 use super::plan::Step;
 
@@ -45,9 +45,8 @@ pub(super) fn place(steps: &[Step], shapes: &[Shape], output: usize) -> Vec<u32>
 fn lifetimes(steps: &[Step], tensors: usize, output: usize) -> Vec<(usize, usize)> {
     let mut lifetimes: Vec<(usize, usize)> = (0..tensors).map(|tensor| (tensor, tensor)).collect();
     for (index, step) in steps.iter().enumerate() {
-        lifetimes[step.input].1 = index + 1;
-        if let Operator::Add { second, .. } = step.operator {
-            lifetimes[second as usize].1 = index + 1;
+        for input in &step.inputs {
+            lifetimes[*input].1 = index + 1;
         }
     }
     lifetimes[output].1 = steps.len();

@@ -29,7 +29,7 @@ pub(super) fn fold_batch_norm(network: &Network) -> Network {
     }
     Network::new(
         network.name().to_owned(),
-        network.input_shape(),
+        network.shape(ValueId::INPUT).clone(),
         network.labels().to_vec(),
         rebuilt.nodes,
         rebuilt.parameters,
@@ -42,9 +42,16 @@ fn foldable(network: &Network, node: &Node) -> Option<usize> {
     let Operator::BatchNorm { .. } = node.operator else {
         return None;
     };
-    let layer = node.inputs[0].node()?;
-    let alone = network.consumers(node.inputs[0]).count() == 1;
-    (alone && network.nodes()[layer].operator.weight().is_some()).then_some(layer)
+    let value = node.inputs[0];
+    let layer = value.node()?;
+    let alone = network.consumers(value).count() == 1;
+    // The channels of the batch norm must be the layer's units.
+    let same_units = match network.nodes()[layer].operator {
+        Operator::Convolution { .. } => true,
+        Operator::Linear { .. } => network.shape(value).0.len() == 1,
+        _ => false,
+    };
+    (alone && same_units).then_some(layer)
 }
 
 /// Batch norm as `factor·x + shift`, per channel.
@@ -91,48 +98,11 @@ struct Rebuilt {
 impl Rebuilt {
     /// Adds a copy of `node` with its parameters renumbered.
     fn push(&mut self, network: &Network, node: &Node, inputs: Vec<ValueId>) -> ValueId {
-        let mut keep = |id: &ParameterId| {
+        let mut operator = node.operator.clone();
+        for id in operator.parameters_mut() {
             self.parameters.push(network.parameter(*id).clone());
-            ParameterId(self.parameters.len() - 1)
-        };
-        let operator = match &node.operator {
-            Operator::Convolution {
-                weight,
-                bias,
-                window,
-                groups,
-            } => Operator::Convolution {
-                weight: keep(weight),
-                bias: bias.as_ref().map(&mut keep),
-                window: *window,
-                groups: *groups,
-            },
-            Operator::Linear { weight, bias } => Operator::Linear {
-                weight: keep(weight),
-                bias: bias.as_ref().map(&mut keep),
-            },
-            Operator::BatchNorm {
-                scale,
-                shift,
-                mean,
-                variance,
-                epsilon,
-            } => Operator::BatchNorm {
-                scale: keep(scale),
-                shift: keep(shift),
-                mean: keep(mean),
-                variance: keep(variance),
-                epsilon: *epsilon,
-            },
-            // Named one by one: an operator with parameters must not come here with its old numbers.
-            Operator::Normalize { .. }
-            | Operator::Activation(_)
-            | Operator::MaxPool(_)
-            | Operator::AveragePool(_)
-            | Operator::GlobalAveragePool
-            | Operator::Add
-            | Operator::Flatten => node.operator.clone(),
-        };
+            *id = ParameterId(self.parameters.len() - 1);
+        }
         self.nodes.push(Node {
             name: node.name.clone(),
             operator,

@@ -5,12 +5,14 @@
 
 mod arena;
 mod fold;
+mod functions;
 mod lower;
 mod manifest;
 mod plan;
 mod unpack;
 mod write;
 
+pub use functions::operator_name;
 pub use manifest::{LayerRecord, Manifest};
 pub use unpack::unpack;
 

@@ -18,10 +18,11 @@ pub(super) struct Step {
     /// Name of the node it began with.
     pub(super) name: String,
     pub(super) operator: Operator,
-    pub(super) input: usize,
+    /// The tensors it reads.
+    pub(super) inputs: Vec<usize>,
     /// Its part of the weights section.
     pub(super) weights: Vec<u8>,
-    /// Stored weights, zeros of a dense matrix included.
+    /// Stored weights of its matrix, zeros of a dense one included.
     pub(super) stored: u64,
     pub(super) demand: Demand,
 }

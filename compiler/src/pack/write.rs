@@ -75,9 +75,13 @@ fn plan_section(plan: &Plan) -> Vec<u8> {
     let mut weights_offset = 0;
     for (index, step) in plan.steps.iter().enumerate() {
         let weights_length = step.weights.len() as u64;
+        let mut inputs = [0; 2];
+        for (record, input) in inputs.iter_mut().zip(&step.inputs) {
+            *record = *input as u32;
+        }
         let record = StepRecord {
             operator: step.operator,
-            input: step.input as u32,
+            inputs,
             output: index as u32 + 1,
             weights_offset,
             weights_length,

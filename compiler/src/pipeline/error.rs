@@ -8,6 +8,7 @@ use crate::atomic_file::WriteError;
 use crate::classifier::ComputeError;
 use crate::data::DataError;
 use crate::execute::DeviceError;
+use crate::foreign::ForeignError;
 use crate::pack::PackError;
 use crate::prune::RankingError;
 use crate::train::TrainError;
@@ -35,6 +36,9 @@ pub enum CompileError {
     /// The network cannot be built for these data.
     #[error("build the network: {0}")]
     Zoo(#[from] zoo::ZooError),
+    /// The network cannot be had from its file.
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),

@@ -28,6 +28,7 @@ use crate::attack::{Attack, Pgd};
 use crate::data::{self, DataError, DataSource, Dataset};
 use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
 use crate::execute::{DeviceChoice, Executor};
+use crate::foreign;
 use crate::pack::{self, Manifest};
 use crate::progress::Progress;
 use crate::prune::{AnomalyTable, Statistics, prune};
@@ -46,11 +47,13 @@ pub fn compile(
     progress: &Progress,
 ) -> Result<RunRecord, CompileError> {
     let opened = device.open()?;
-    let (train_data, test) = data::load(&DataSource::from(recipe.data.as_ref()))?;
-    let provenance = Provenance {
+    let source = DataSource::from(recipe.data.as_ref());
+    let (train_data, test) = data::load(&source, recipe.image.as_ref(), progress)?;
+    let mut provenance = Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
         device: device.to_string(),
+        network: None,
         train_data: train_data.hash(),
         test_data: test.hash(),
     };
@@ -64,6 +67,9 @@ pub fn compile(
     };
     // Whatever is wrong with the recipe shows before the folder is claimed for it.
     let initial = run.initial()?;
+    if foreign::is_file(&recipe.network) {
+        provenance.network = Some(foreign::hash(&initial)?);
+    }
     let _lock = folder::take(folder, &provenance)?;
 
     let dense = run.dense(initial)?;
@@ -126,16 +132,22 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn initial(&self) -> Result<Network, CompileError> {
+        let train = &self.data.train;
+        let recipe = self.recipe;
+        if foreign::is_file(&recipe.network) {
+            let (path, input) = (Path::new(&recipe.network), recipe.input.as_ref());
+            return Ok(foreign::read(path, input, train.shape(), train.classes())?);
+        }
         let (mean, deviation) = moments(&self.data.train);
         let options = ZooOptions {
-            input_shape: self.data.train.shape(),
-            labels: self.data.train.classes().to_vec(),
-            width: self.recipe.width,
+            input_shape: train.shape(),
+            labels: train.classes().to_vec(),
+            width: recipe.width,
             mean,
             deviation,
-            seed: self.recipe.seed,
+            seed: recipe.seed,
         };
-        Ok(zoo::build(&self.recipe.network, &options)?)
+        Ok(zoo::build(&recipe.network, &options)?)
     }
 
     fn dense(&self, initial: Network) -> Result<Trained, CompileError> {
@@ -185,7 +197,9 @@ impl Run<'_> {
             };
             let (network, history) = train(&run, initial()?, self.progress, label)?;
             let json = serde_json::to_string(&history).expect("plain data");
-            let metadata = BTreeMap::from([(HISTORY.to_owned(), json)]);
+            let recipe = toml::to_string(self.recipe).expect("plain data");
+            let metadata =
+                BTreeMap::from([(HISTORY.to_owned(), json), (Recipe::KEY.to_owned(), recipe)]);
             let archive = Archive {
                 network,
                 tensors: BTreeMap::new(),

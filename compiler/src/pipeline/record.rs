@@ -17,6 +17,9 @@ pub struct Provenance {
     pub recipe: Recipe,
     /// Device it is done on.
     pub device: String,
+    /// SHA-256 over the network that training begins with, if it comes from a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// SHA-256 over shape, labels and pixels of the training images.
     pub train_data: String,
     /// The same of the test images.
@@ -27,6 +30,9 @@ pub struct Provenance {
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# sinew {} on {}", self.version, self.device)?;
+        if let Some(network) = &self.network {
+            writeln!(f, "# network: {network}")?;
+        }
         writeln!(f, "# training images: {}", self.train_data)?;
         writeln!(f, "# test images: {}", self.test_data)?;
         f.write_str(&toml::to_string(&self.recipe).expect("a recipe is plain data"))

@@ -37,7 +37,33 @@ pub fn prune(
     density_floor: f64,
 ) -> Result<(), RankingError> {
     let scores = criterion.scores(network, statistics);
-    let masks = rank(&scores, sparsity, density_floor)?;
+    mask(network, &scores, sparsity, density_floor)
+}
+
+/// Fraction of its weights that every layer keeps when nothing but the sparsity is asked for.
+const USUAL_FLOOR: f64 = 0.02;
+
+/// Prunes `network` to `sparsity` by falling |w|, which needs no images. No layer is cut through.
+///
+/// # Errors
+/// If the sparsity is out of range.
+pub fn prune_by_magnitude(network: &mut Network, sparsity: f64) -> Result<(), RankingError> {
+    let scores = criterion::magnitude(network);
+    mask(
+        network,
+        &scores,
+        sparsity,
+        USUAL_FLOOR.min(0.5 * (1.0 - sparsity)),
+    )
+}
+
+fn mask(
+    network: &mut Network,
+    scores: &[Vec<f64>],
+    sparsity: f64,
+    density_floor: f64,
+) -> Result<(), RankingError> {
+    let masks = rank(scores, sparsity, density_floor)?;
     for (id, mask) in prunable(network).into_iter().zip(masks) {
         network.parameters_mut()[id.0].set_mask(mask);
     }

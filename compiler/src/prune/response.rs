@@ -22,7 +22,7 @@ fn response_value(network: &Network, mut value: ValueId) -> ValueId {
         };
         match network.nodes()[next].operator {
             Operator::BatchNorm { .. } => value = ValueId::of_node(next),
-            Operator::Activation(_) => return ValueId::of_node(next),
+            Operator::Unary(_) => return ValueId::of_node(next),
             _ => return value,
         }
     }

@@ -9,6 +9,7 @@ mod export;
 mod import;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use crate::network::Network;
@@ -86,6 +87,17 @@ pub enum Fate {
     Vanished,
     /// The output does not need it.
     Unused,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Became(nodes) => f.write_str(&nodes.join(", ")),
+            Self::Constant => f.write_str("a constant, computed at import"),
+            Self::Vanished => f.write_str("nothing: it changes nothing, or is part of another"),
+            Self::Unused => f.write_str("nothing: the output does not need it"),
+        }
+    }
 }
 
 /// Imports an ONNX file. Tensors it keeps in other files are read from its folder.

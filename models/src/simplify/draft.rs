@@ -301,7 +301,10 @@ impl Draft {
                 *id = ParameterId(parameters.len() - 1);
             }
             nodes.push(node);
-            origins.push(mem::take(&mut slot.origins));
+            let mut accounted = mem::take(&mut slot.origins);
+            accounted.sort_unstable();
+            accounted.dedup();
+            origins.push(accounted);
         }
         let input = self.slots[0].shape.clone();
         let network = Network::new(self.name, input, self.labels, nodes, parameters);

@@ -17,7 +17,7 @@ use support::Network;
 fn rectifier() -> Vec<u8> {
     let mut network = Network::new([3, 1, 1], 1);
     let bounds = Bounds::RELU;
-    network.add(Operator::Affine { bounds }, 0, 0, 0.0);
+    network.add(Operator::Affine { bounds }, &[0], 0, 0.0);
     network.layers[0].bias = vec![1.0; 3];
     network.layers[0].weights = vec![0.0; 3];
     network.parts().file()

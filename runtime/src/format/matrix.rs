@@ -1,12 +1,9 @@
-//! The weights of one step, read in place. Model bytes may lie at any address, so numbers stay byte
-//! arrays until they are used; on little-endian machines that conversion costs nothing.
+//! Weight matrices, dense and sparse, read in place. Weights that are plain lists are in `list.rs`.
 
 use core::ops::Range;
 
+use super::list::{Word, split_words, verify_finite, word};
 use crate::{Error, ErrorKind};
-
-/// A little-endian `f32` or `u32` at any address.
-type Word = [u8; 4];
 
 /// A weight matrix with one bias for each row.
 #[derive(Clone, Copy, Debug)]
@@ -163,47 +160,5 @@ impl<'m> SparseMatrix<'m> {
                     &columns[row],
                 )
             })
-    }
-}
-
-/// The scale and shift of each channel.
-#[derive(Clone, Copy, Debug)]
-pub struct ScaleShift<'m> {
-    pub scale: &'m [Word],
-    pub shift: &'m [Word],
-}
-
-impl<'m> ScaleShift<'m> {
-    /// Splits a blob, if its length is that of `channels` scales and shifts.
-    pub fn from_blob(blob: &'m [u8], channels: usize) -> Option<Self> {
-        let (scale, rest) = split_words(blob, channels)?;
-        let (shift, rest) = split_words(rest, channels)?;
-        rest.is_empty().then_some(Self { scale, shift })
-    }
-
-    /// Checks what the blob contains. Offsets of errors count from its start.
-    pub fn verify(&self) -> Result<(), Error> {
-        verify_finite(self.scale, 0)?;
-        verify_finite(self.shift, size_of_val(self.scale))
-    }
-}
-
-/// The first `count` words of `bytes`, and the rest.
-fn split_words(bytes: &[u8], count: usize) -> Option<(&[Word], &[u8])> {
-    let (words, rest) = bytes.split_at_checked(count.checked_mul(4)?)?;
-    Some((words.as_chunks().0, rest))
-}
-
-fn word(word: &Word) -> usize {
-    u32::from_le_bytes(*word) as usize
-}
-
-fn verify_finite(values: &[Word], at: usize) -> Result<(), Error> {
-    match values
-        .iter()
-        .position(|&value| !f32::from_le_bytes(value).is_finite())
-    {
-        Some(index) => Err(Error::new(ErrorKind::NotFinite, at + 4 * index)),
-        None => Ok(()),
     }
 }

@@ -1,7 +1,9 @@
 //! The operators a step can apply, with their parameters. What each computes is defined in
 //! `docs/FORMAT.md`; how, in `crate::operator`.
 
+use super::function::read_constant;
 use super::little_endian::{read, write};
+use super::{BinaryFunction, Function, Reduction, View, Window};
 use crate::{Error, ErrorKind};
 
 /// How a weight matrix is stored.
@@ -39,46 +41,16 @@ impl Bounds {
         high: 6.0,
     };
 
-    /// Clamps `value`. Unlike [`f32::clamp`] this has no assertion that loops would carry along.
+    /// Clamps `value`; NaN stays NaN. Unlike [`f32::clamp`] this has no assertion that loops would
+    /// carry along, and unlike [`f32::max`] each side is one instruction.
     #[inline]
     pub fn clamp(self, value: f32) -> f32 {
-        value.max(self.low).min(self.high)
+        let above = if value < self.low { self.low } else { value };
+        if above > self.high { self.high } else { above }
     }
 }
 
-/// The sliding window of convolutions and pools. Pairs are vertical, then horizontal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Height and width of the kernel, at least 1.
-    pub kernel: [u16; 2],
-    /// Distance between neighbouring windows, at least 1.
-    pub stride: [u16; 2],
-    /// Padding at the top, left, bottom and right, smaller than the kernel on that axis, so that
-    /// every window touches the image.
-    pub padding: [u16; 4],
-}
-
-impl Window {
-    /// Height and width of the output for an image of the given height and width.
-    pub fn output_size(&self, image: [u32; 2]) -> Result<[u32; 2], ErrorKind> {
-        let side = |axis: usize| {
-            let padding = u32::from(self.padding[axis]) + u32::from(self.padding[axis + 2]);
-            image[axis]
-                .checked_add(padding)
-                .and_then(|padded| padded.checked_sub(u32::from(self.kernel[axis])))
-                .map(|span| span / u32::from(self.stride[axis]) + 1)
-                .ok_or(ErrorKind::WindowTooLarge)
-        };
-        Ok([side(0)?, side(1)?])
-    }
-
-    /// The number of positions in the kernel.
-    pub fn area(&self) -> u64 {
-        u64::from(self.kernel[0]) * u64::from(self.kernel[1])
-    }
-}
-
-/// What a step computes.
+/// What a step computes. `x` is its first input, `x2` its second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Operator {
     /// Cross-correlation with zero padding, plus bias, clamped.
@@ -109,10 +81,15 @@ pub enum Operator {
         /// The sliding window.
         window: Window,
     },
-    /// The sum of two tensors of equal shape, clamped.
-    Add {
-        /// The tensor that is added to the input.
-        second: u32,
+    /// An element-wise function of two values, clamped. `x2` has length 1 on the view's axis, and is
+    /// repeated along it.
+    Binary {
+        /// The function.
+        function: BinaryFunction,
+        /// `x` and the output. `x2` has `outer × inner` values.
+        view: View,
+        /// Whether `x2` is the function's first operand, and `x` its second.
+        reversed: bool,
         /// The fused activation function.
         bounds: Bounds,
     },
@@ -121,81 +98,254 @@ pub enum Operator {
         /// The fused activation function.
         bounds: Bounds,
     },
+    /// An element-wise function of one value, clamped. The output may have another shape.
+    Unary {
+        /// The function.
+        function: Function,
+        /// The fused activation function.
+        bounds: Bounds,
+    },
+    /// `x` and then `x2` along an axis.
+    Concat {
+        /// `x`.
+        view: View,
+        /// The length of the axis in `x2`, whose other axes are those of `x`.
+        second_axis: u32,
+    },
+    /// Chosen positions of an axis. The weights are one index for each, or [`Operator::FILL`].
+    Gather {
+        /// `x`.
+        view: View,
+        /// The length of the axis in the output.
+        count: u32,
+        /// The value where there is no index.
+        fill: f32,
+    },
+    /// Two neighbouring axes in the other order: `[outer, rows, columns, inner]` becomes
+    /// `[outer, columns, rows, inner]`.
+    Swap {
+        /// The product of the lengths of the axes before.
+        outer: u32,
+        /// The length of the first of the two axes in `x`.
+        rows: u32,
+        /// The length of the second of the two axes in `x`.
+        columns: u32,
+        /// The product of the lengths of the axes behind.
+        inner: u32,
+    },
+    /// The values along an axis become one.
+    Reduce {
+        /// How.
+        reduction: Reduction,
+        /// `x`. The output has `outer × inner` values.
+        view: View,
+    },
+    /// `e^x` divided by its sum along an axis.
+    Softmax {
+        /// `x` and the output.
+        view: View,
+    },
+    /// Values that are the same in every run: the weights. There is no input.
+    Constant,
+    /// The matrix product of `x`, `[batch, rows, depth]`, and `x2`, `[batch, depth, columns]`. Each may
+    /// be one matrix only, which then is used for the whole batch.
+    MatMul {
+        /// The number of products.
+        batch: u32,
+        /// Rows of the left matrix and of the product.
+        rows: u32,
+        /// Columns of the left matrix, rows of the right one.
+        depth: u32,
+        /// Columns of the right matrix and of the product.
+        columns: u32,
+    },
 }
 
 impl Operator {
+    /// The index in the weights of a gather step that stands for its fill value.
+    pub const FILL: u32 = u32::MAX;
+
+    /// The number of tensors that its steps read.
+    pub fn arity(&self) -> usize {
+        match self {
+            Self::Constant => 0,
+            Self::Binary { .. } | Self::Concat { .. } | Self::MatMul { .. } => 2,
+            _ => 1,
+        }
+    }
+
     /// Whether its steps have a part of the weights section.
     pub fn has_weights(&self) -> bool {
-        match self {
-            Self::Convolution { .. } | Self::Linear { .. } | Self::Affine { .. } => true,
-            Self::MaxPool { .. } | Self::AveragePool { .. } | Self::Add { .. } => false,
+        matches!(
+            self,
+            Self::Convolution { .. }
+                | Self::Linear { .. }
+                | Self::Affine { .. }
+                | Self::Gather { .. }
+                | Self::Constant
+        )
+    }
+
+    /// The fused activation function, if its steps have one.
+    pub fn bounds(&self) -> Option<Bounds> {
+        match *self {
+            Self::Convolution { bounds, .. }
+            | Self::Linear { bounds, .. }
+            | Self::Binary { bounds, .. }
+            | Self::Affine { bounds }
+            | Self::Unary { bounds, .. } => Some(bounds),
+            _ => None,
         }
     }
 
     /// Reads the operator of a step record; fields that it does not use are not looked at.
     pub(super) fn read(record: &[u8]) -> Result<Self, Error> {
+        let word = |at| u32::from_le_bytes(read(record, at));
         let encoding = || match u16::from_le_bytes(read(record, 2)) {
             1 => Ok(Encoding::Dense),
             2 => Ok(Encoding::Sparse),
             _ => Err(Error::new(ErrorKind::UnknownEncoding, 2)),
         };
+        let window = || Window::read(record);
+        let bounds = || read_bounds(record);
+        let view = View::read(record);
         Ok(match u16::from_le_bytes(read(record, 0)) {
             1 => Self::Convolution {
                 encoding: encoding()?,
-                bounds: read_bounds(record)?,
-                window: read_window(record)?,
-                groups: u32::from_le_bytes(read(record, 40)),
+                bounds: bounds()?,
+                window: window()?,
+                groups: word(40),
             },
             2 => Self::Linear {
                 encoding: encoding()?,
-                bounds: read_bounds(record)?,
+                bounds: bounds()?,
             },
-            3 => Self::MaxPool {
-                window: read_window(record)?,
+            3 => Self::MaxPool { window: window()? },
+            4 => Self::AveragePool { window: window()? },
+            5 => Self::Binary {
+                function: BinaryFunction::read(record)?,
+                view,
+                reversed: read_flag(record, 36)?,
+                bounds: bounds()?,
             },
-            4 => Self::AveragePool {
-                window: read_window(record)?,
+            6 => Self::Affine { bounds: bounds()? },
+            7 => Self::Unary {
+                function: Function::read(record)?,
+                bounds: bounds()?,
             },
-            5 => Self::Add {
-                second: u32::from_le_bytes(read(record, 8)),
-                bounds: read_bounds(record)?,
+            8 => Self::Concat {
+                view,
+                second_axis: word(36),
             },
-            6 => Self::Affine {
-                bounds: read_bounds(record)?,
+            9 => Self::Gather {
+                view,
+                count: word(36),
+                fill: read_constant(record, 40)?,
+            },
+            10 => Self::Swap {
+                outer: word(24),
+                rows: word(28),
+                columns: word(32),
+                inner: word(36),
+            },
+            11 => Self::Reduce {
+                reduction: Reduction::read(record)?,
+                view,
+            },
+            12 => Self::Softmax { view },
+            13 => Self::Constant,
+            14 => Self::MatMul {
+                batch: word(24),
+                rows: word(28),
+                depth: word(32),
+                columns: word(36),
             },
             _ => return Err(Error::new(ErrorKind::UnknownOperator, 0)),
         })
     }
 
+    /// The operator's number in step records.
+    fn code(&self) -> u16 {
+        match self {
+            Self::Convolution { .. } => 1,
+            Self::Linear { .. } => 2,
+            Self::MaxPool { .. } => 3,
+            Self::AveragePool { .. } => 4,
+            Self::Binary { .. } => 5,
+            Self::Affine { .. } => 6,
+            Self::Unary { .. } => 7,
+            Self::Concat { .. } => 8,
+            Self::Gather { .. } => 9,
+            Self::Swap { .. } => 10,
+            Self::Reduce { .. } => 11,
+            Self::Softmax { .. } => 12,
+            Self::Constant => 13,
+            Self::MatMul { .. } => 14,
+        }
+    }
+
     /// Writes the operator into a step record of zeros.
     pub(super) fn write(&self, record: &mut [u8]) {
-        let (code, encoding) = match *self {
-            Self::Convolution { encoding, .. } => (1_u16, encoding as u16),
-            Self::Linear { encoding, .. } => (2, encoding as u16),
-            Self::MaxPool { .. } => (3, 0),
-            Self::AveragePool { .. } => (4, 0),
-            Self::Add { .. } => (5, 0),
-            Self::Affine { .. } => (6, 0),
+        write(record, 0, self.code().to_le_bytes());
+        if let Some(bounds) = self.bounds() {
+            write(record, 16, bounds.low.to_le_bytes());
+            write(record, 20, bounds.high.to_le_bytes());
+        }
+        let mut words = |from: usize, words: &[u32]| {
+            for (index, word) in words.iter().enumerate() {
+                write(record, from + 4 * index, word.to_le_bytes());
+            }
         };
-        write(record, 0, code.to_le_bytes());
-        write(record, 2, encoding.to_le_bytes());
         match *self {
             Self::Convolution {
-                bounds,
+                encoding,
                 window,
                 groups,
                 ..
             } => {
-                write_bounds(record, bounds);
-                write_window(record, window);
-                write(record, 40, groups.to_le_bytes());
+                words(40, &[groups]);
+                write(record, 2, (encoding as u16).to_le_bytes());
+                window.write(record);
             }
-            Self::MaxPool { window } | Self::AveragePool { window } => write_window(record, window),
-            Self::Add { second, bounds } => {
-                write(record, 8, second.to_le_bytes());
-                write_bounds(record, bounds);
+            Self::Linear { encoding, .. } => write(record, 2, (encoding as u16).to_le_bytes()),
+            Self::MaxPool { window } | Self::AveragePool { window } => window.write(record),
+            Self::Binary {
+                function,
+                view,
+                reversed,
+                ..
+            } => {
+                words(36, &[reversed.into()]);
+                function.write(record);
+                view.write(record);
             }
-            Self::Linear { bounds, .. } | Self::Affine { bounds } => write_bounds(record, bounds),
+            Self::Unary { function, .. } => function.write(record),
+            Self::Concat { view, second_axis } => {
+                words(36, &[second_axis]);
+                view.write(record);
+            }
+            Self::Gather { view, count, fill } => {
+                words(36, &[count, fill.to_bits()]);
+                view.write(record);
+            }
+            Self::Swap {
+                outer,
+                rows,
+                columns,
+                inner,
+            } => words(24, &[outer, rows, columns, inner]),
+            Self::Reduce { reduction, view } => {
+                reduction.write(record);
+                view.write(record);
+            }
+            Self::Softmax { view } => view.write(record),
+            Self::MatMul {
+                batch,
+                rows,
+                depth,
+                columns,
+            } => words(24, &[batch, rows, depth, columns]),
+            Self::Affine { .. } | Self::Constant => {}
         }
     }
 }
@@ -213,35 +363,10 @@ fn read_bounds(record: &[u8]) -> Result<Bounds, Error> {
     }
 }
 
-fn write_bounds(record: &mut [u8], bounds: Bounds) {
-    write(record, 16, bounds.low.to_le_bytes());
-    write(record, 20, bounds.high.to_le_bytes());
-}
-
-fn read_window(record: &[u8]) -> Result<Window, Error> {
-    let field = |at| u16::from_le_bytes(read(record, at));
-    let window = Window {
-        kernel: [field(24), field(26)],
-        stride: [field(28), field(30)],
-        padding: [field(32), field(34), field(36), field(38)],
-    };
-    if window.kernel.contains(&0) {
-        return Err(Error::new(ErrorKind::KernelZero, 24));
-    }
-    if window.stride.contains(&0) {
-        return Err(Error::new(ErrorKind::StrideZero, 28));
-    }
-    let [top, left, bottom, right] = window.padding;
-    let [height, width] = window.kernel;
-    if top.max(bottom) >= height || left.max(right) >= width {
-        return Err(Error::new(ErrorKind::PaddingTooLarge, 32));
-    }
-    Ok(window)
-}
-
-fn write_window(record: &mut [u8], window: Window) {
-    let fields = [window.kernel, window.stride].into_iter().flatten();
-    for (index, field) in fields.chain(window.padding).enumerate() {
-        write(record, 24 + 2 * index, field.to_le_bytes());
+fn read_flag(record: &[u8], at: usize) -> Result<bool, Error> {
+    match u32::from_le_bytes(read(record, at)) {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Error::new(ErrorKind::Flag, at)),
     }
 }

@@ -4,6 +4,7 @@
 use core::ops::Range;
 
 use super::little_endian::{first_nonzero, read, write};
+use super::view::product;
 use super::{MAX_STEPS, Operator};
 use crate::{Error, ErrorKind};
 
@@ -74,7 +75,8 @@ impl PlanHeader {
     }
 }
 
-/// A tensor's dimensions, row-major; a vector of n features is n × 1 × 1.
+/// A tensor's dimensions, row-major; a vector of n features is n × 1 × 1. Where a tensor has another
+/// number of axes, any shape with as many values does: the steps that work on it have their own [`super::View`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Number of channels or features.
@@ -91,9 +93,9 @@ impl Shape {
         u64::from(self.height) * u64::from(self.width)
     }
 
-    /// The number of values. Wraps only beyond [`super::MAX_DIMENSION`].
+    /// The number of values; saturates.
     pub fn elements(&self) -> u64 {
-        self.area().wrapping_mul(u64::from(self.channels))
+        product(&[self.channels, self.height, self.width])
     }
 
     /// `[channels, height, width]`.
@@ -138,10 +140,10 @@ impl TensorRecord {
         bytes
     }
 
-    /// The values it occupies in the arena, for dimensions within [`super::MAX_DIMENSION`].
+    /// The values it occupies in the arena; its end saturates.
     pub fn span(&self) -> Range<u64> {
         let start = u64::from(self.offset);
-        start..start + self.shape.elements()
+        start..start.saturating_add(self.shape.elements())
     }
 
     /// Whether the two share a value of the arena.
@@ -156,8 +158,8 @@ impl TensorRecord {
 pub struct StepRecord {
     /// What it computes.
     pub operator: Operator,
-    /// The number of the tensor it reads.
-    pub input: u32,
+    /// The numbers of the tensors it reads: as many as [`Operator::arity`], then zeros.
+    pub inputs: [u32; 2],
     /// The number of the tensor it writes: its own number plus one.
     pub output: u32,
     /// Where its weights start in the weights section; zero if it has none.
@@ -170,11 +172,16 @@ impl StepRecord {
     /// A record's size in the file.
     pub const BYTES: usize = 64;
 
+    /// The numbers of the tensors it reads.
+    pub fn inputs(&self) -> &[u32] {
+        &self.inputs[..self.operator.arity()]
+    }
+
     /// Reads a record.
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Result<Self, Error> {
         let record = Self {
             operator: Operator::read(bytes)?,
-            input: u32::from_le_bytes(read(bytes, 4)),
+            inputs: [4, 8].map(|at| u32::from_le_bytes(read(bytes, at))),
             output: u32::from_le_bytes(read(bytes, 12)),
             weights_offset: u64::from_le_bytes(read(bytes, 48)),
             weights_length: u64::from_le_bytes(read(bytes, 56)),
@@ -191,7 +198,9 @@ impl StepRecord {
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         self.operator.write(&mut bytes);
-        write(&mut bytes, 4, self.input.to_le_bytes());
+        for (index, input) in self.inputs().iter().enumerate() {
+            write(&mut bytes, 4 + 4 * index, input.to_le_bytes());
+        }
         write(&mut bytes, 12, self.output.to_le_bytes());
         if self.operator.has_weights() {
             write(&mut bytes, 48, self.weights_offset.to_le_bytes());
@@ -204,12 +213,19 @@ impl StepRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Bounds, Encoding, Window};
+    use crate::format::{BinaryFunction, Bounds, Encoding, Function, Reduction, View, Window};
 
     const WINDOW: Window = Window {
         kernel: [3, 5],
         stride: [1, 2],
         padding: [0, 1, 2, 3],
+        dilation: [2, 3],
+    };
+
+    const VIEW: View = View {
+        outer: 4,
+        axis: 5,
+        inner: 6,
     };
 
     #[test]
@@ -234,6 +250,20 @@ mod tests {
         assert_eq!(TensorRecord::from_bytes(&tensor.to_bytes()), tensor);
     }
 
+    fn survives(operator: Operator) {
+        let weights = u64::from(operator.has_weights());
+        let mut inputs = [1, 9];
+        inputs[operator.arity()..].fill(0);
+        let step = StepRecord {
+            operator,
+            inputs,
+            output: 2,
+            weights_offset: 300 * weights,
+            weights_length: 400 * weights,
+        };
+        assert_eq!(StepRecord::from_bytes(&step.to_bytes()), Ok(step));
+    }
+
     #[test]
     fn steps_survive_the_round_trip() {
         let bounds = Bounds::RELU6;
@@ -248,18 +278,74 @@ mod tests {
             Operator::Linear { encoding, bounds },
             Operator::MaxPool { window: WINDOW },
             Operator::AveragePool { window: WINDOW },
-            Operator::Add { second: 9, bounds },
             Operator::Affine { bounds },
+            Operator::Concat {
+                view: VIEW,
+                second_axis: 7,
+            },
+            Operator::Gather {
+                view: VIEW,
+                count: 7,
+                fill: -1.5,
+            },
+            Operator::Swap {
+                outer: 4,
+                rows: 5,
+                columns: 6,
+                inner: 7,
+            },
+            Operator::Softmax { view: VIEW },
+            Operator::Constant,
+            Operator::MatMul {
+                batch: 4,
+                rows: 5,
+                depth: 6,
+                columns: 7,
+            },
         ] {
-            let weights = u64::from(operator.has_weights());
-            let step = StepRecord {
-                operator,
-                input: 1,
-                output: 2,
-                weights_offset: 300 * weights,
-                weights_length: 400 * weights,
-            };
-            assert_eq!(StepRecord::from_bytes(&step.to_bytes()), Ok(step));
+            survives(operator);
+        }
+    }
+
+    #[test]
+    fn every_function_survives_the_round_trip() {
+        let bounds = Bounds::RELU;
+        for function in BinaryFunction::ALL {
+            for reversed in [false, true] {
+                survives(Operator::Binary {
+                    function,
+                    view: VIEW,
+                    reversed,
+                    bounds,
+                });
+            }
+        }
+        for reduction in Reduction::ALL {
+            survives(Operator::Reduce {
+                reduction,
+                view: VIEW,
+            });
+        }
+        let [scale, shift] = [0.25, -3.0];
+        for function in [
+            Function::Affine { scale, shift },
+            Function::LeakyRelu { slope: 0.1 },
+            Function::Elu { alpha: 2.0 },
+            Function::Sigmoid,
+            Function::Tanh,
+            Function::Softplus,
+            Function::Erf,
+            Function::Exp,
+            Function::Log,
+            Function::Abs,
+            Function::Sign,
+            Function::Floor,
+            Function::Round,
+            Function::Power { exponent: -0.5 },
+            Function::Sin,
+            Function::Cos,
+        ] {
+            survives(Operator::Unary { function, bounds });
         }
     }
 

@@ -33,11 +33,15 @@ macro_rules! suite {
 }
 pub(crate) use suite;
 
-/// Compares a kernel with the oracle on random convolutions.
+/// Compares a kernel with the oracle on random convolutions, and sees that bounds hide no NaN.
 pub fn run_suite(isa: Isa, kernel: Kernel) {
     proptest!(|(case in Case::maps())| {
         case.check(|maps| kernel(isa, &case, maps));
     });
+    let case = Case::not_a_number();
+    let mut maps = [0.0; 5 * 9];
+    kernel(isa, &case, &mut maps);
+    assert!(maps.iter().all(|value| value.is_nan()), "{maps:?}");
 }
 
 /// One layer with its staged input. A linear layer is the case of one output position.
@@ -76,6 +80,21 @@ impl Case {
         ];
         let shape = (1_usize..=9, 1_usize..=40, map, 0_usize..=3);
         Self::any(shape.boxed())
+    }
+
+    /// Five maps of nine values, all of them NaN before they are clamped.
+    fn not_a_number() -> Self {
+        Self {
+            rows: 5,
+            columns: 1,
+            bounds: Bounds::RELU6,
+            measures: [3, 3, 3],
+            bias: vec![0.0; 5],
+            weights: vec![1.0; 5],
+            planes: vec![f32::NAN; 2 * LANES],
+            offsets: vec![0],
+            misalignment: 0,
+        }
     }
 
     /// Linear layers.

@@ -88,8 +88,9 @@ impl Convolution<'_> {
         }
         let mut rows = planes.chunks_exact_mut(staging.pitch);
         for map in image.chunks_exact(height * width) {
-            for phase_y in 0..staging.phases[0] {
-                for phase_x in 0..staging.phases[1] {
+            for plane_y in 0..staging.planes[0] {
+                for plane_x in 0..staging.planes[1] {
+                    let [phase_y, phase_x] = staging.phases([plane_y, plane_x]);
                     // Where the image starts in a row of the plane, and at which of its columns.
                     let start = left.saturating_sub(phase_x).div_ceil(horizontal);
                     let column = start * horizontal + phase_x - left;
@@ -130,18 +131,24 @@ mod tests {
     /// Every offset leads to the value that the definition of convolution asks for.
     #[test]
     fn staging_finds_what_the_definition_asks_for() {
-        for (kernel, stride, padding) in [
-            ([1, 1], [1, 1], [0, 0, 0, 0]),
-            ([3, 3], [1, 1], [1, 1, 1, 1]),
-            ([3, 5], [2, 3], [2, 0, 1, 4]),
-            ([1, 2], [3, 2], [0, 1, 0, 0]),
-            ([7, 7], [2, 2], [6, 6, 6, 6]),
-            ([5, 1], [7, 1], [0, 0, 4, 0]),
+        for (kernel, stride, padding, dilation) in [
+            ([1, 1], [1, 1], [0, 0, 0, 0], [1, 1]),
+            ([3, 3], [1, 1], [1, 1, 1, 1], [1, 1]),
+            ([3, 5], [2, 3], [2, 0, 1, 4], [1, 1]),
+            ([1, 2], [3, 2], [0, 1, 0, 0], [1, 1]),
+            ([7, 7], [2, 2], [6, 6, 6, 6], [1, 1]),
+            ([5, 1], [7, 1], [0, 0, 4, 0], [1, 9]),
+            ([3, 3], [1, 1], [2, 2, 2, 2], [2, 2]),
+            ([3, 3], [2, 2], [2, 2, 2, 2], [2, 2]),
+            ([3, 4], [2, 3], [4, 6, 3, 5], [3, 2]),
+            ([5, 3], [4, 6], [7, 8, 8, 7], [2, 4]),
+            ([2, 3], [6, 4], [9, 1, 2, 12], [10, 6]),
         ] {
             check(Window {
                 kernel,
                 stride,
                 padding,
+                dilation,
             });
         }
     }
@@ -184,8 +191,10 @@ mod tests {
                 for kx in 0..kernel_width {
                     for oy in 0..height as usize {
                         for ox in 0..width as usize {
-                            let y = oy * usize::from(window.stride[0]) + ky;
-                            let x = ox * usize::from(window.stride[1]) + kx;
+                            let [y, x] = [(oy, ky, 0), (ox, kx, 1)].map(|(output, tap, axis)| {
+                                output * usize::from(window.stride[axis])
+                                    + tap * usize::from(window.dilation[axis])
+                            });
                             let [top, left, ..] = window.padding.map(usize::from);
                             let expected = match (y.checked_sub(top), x.checked_sub(left)) {
                                 (Some(y), Some(x)) if y < 6 && x < 5 => {

@@ -1,5 +1,5 @@
 //! Max and average pooling. Positions in the padding do not take part, and the verifier has made sure
-//! that every window touches the image.
+//! that every window has a tap inside the image.
 
 use core::ops::Range;
 
@@ -41,28 +41,33 @@ impl Pool {
         finish: impl Fn(f32, usize) -> f32,
     ) {
         let [_, image_height, image_width] = self.input.dimensions();
+        let [down, right] = self.window.dilation.map(usize::from);
         let [_, height, width] = self.output.dimensions();
         let maps = input.chunks_exact(image_height * image_width);
         for (map, results) in maps.zip(output.chunks_exact_mut(height * width)) {
             for (y, results) in results.chunks_exact_mut(width).enumerate() {
-                let rows = self.inside(0, y, image_height);
+                let rows = self.inside(0, y, image_height).step_by(down);
                 for (x, result) in results.iter_mut().enumerate() {
                     let columns = self.inside(1, x, image_width);
-                    let count = rows.len() * columns.len();
-                    let values = rows
-                        .clone()
-                        .flat_map(|row| &map[row * image_width..][columns.clone()]);
+                    let count = rows.len() * columns.len().div_ceil(right);
+                    let values = rows.clone().flat_map(|row| {
+                        let row = &map[row * image_width..][columns.clone()];
+                        row.iter().step_by(right)
+                    });
                     *result = finish(values.copied().fold(start, &join), count);
                 }
             }
         }
     }
 
-    /// The part of window `index` on `axis` that lies inside an image of `size`.
+    /// The part of an image of `size` on `axis` from the first to the last tap of window `index` that
+    /// lie inside.
     fn inside(&self, axis: usize, index: usize, size: usize) -> Range<usize> {
         let padding = usize::from(self.window.padding[axis]);
+        let dilation = usize::from(self.window.dilation[axis]);
         let start = index * usize::from(self.window.stride[axis]);
-        let end = start + usize::from(self.window.kernel[axis]);
-        start.saturating_sub(padding)..(end - padding).min(size)
+        let end = start + self.window.extent()[axis] as usize;
+        let outside = padding.saturating_sub(start).div_ceil(dilation) * dilation;
+        start + outside - padding..(end - padding).min(size)
     }
 }

@@ -2,7 +2,7 @@
 //! is written before step `t`, and the tensors written after it up to a step's own are those that
 //! could have destroyed it.
 
-use crate::format::{Operator, TensorRecord};
+use crate::format::TensorRecord;
 use crate::model::Plan;
 use crate::{Error, ErrorKind, Step};
 
@@ -12,18 +12,13 @@ pub fn verify(plan: &Plan) -> Result<(), Error> {
     for index in 0..plan.steps.len() {
         let at = plan.step_at(index);
         let step = Step::read(plan, index)?;
-        let second = match step.record.operator {
-            Operator::Add { second, .. } => Some((second, 8)),
-            _ => None,
-        };
-        let output = plan.tensor(index + 1);
-        for (tensor, field) in [(step.record.input, 4)].into_iter().chain(second) {
-            let tensor = tensor as usize;
-            if plan.tensor(tensor).overlaps(&output) {
-                return Err(Error::new(ErrorKind::OutputOverlapsInput, at + field));
+        for (order, &tensor) in step.inputs().iter().enumerate() {
+            let field = at + 4 + 4 * order;
+            if plan.tensor(tensor as usize).overlaps(&step.output) {
+                return Err(Error::new(ErrorKind::OutputOverlapsInput, field));
             }
-            if is_overwritten(plan, tensor, index) {
-                return Err(Error::new(ErrorKind::Overwritten, at + field));
+            if is_overwritten(plan, tensor as usize, index) {
+                return Err(Error::new(ErrorKind::Overwritten, field));
             }
         }
     }

@@ -1,11 +1,9 @@
 //! Tensors, steps and weights: every tensor lies in the arena, every shape follows from its step,
 //! every index in the weights is inside its matrix, and the declared totals are the true ones.
 
-use crate::format::{
-    MAX_DIMENSION, MAX_MEMORY_BYTES, MAX_WORK, Matrix, PlanHeader, StepRecord, TensorRecord,
-};
+use crate::format::{MAX_MEMORY_BYTES, MAX_WORK, Matrix, PlanHeader, StepRecord, TensorRecord};
 use crate::model::{Plan, Section};
-use crate::operator::{Affine, Convolution, Linear, Task};
+use crate::operator::{Affine, Constant, Convolution, Gather, Linear, Task};
 use crate::{Error, ErrorKind, Step};
 
 /// Verifies everything about a plan but liveness.
@@ -78,13 +76,10 @@ fn verify_tensors(plan: &Plan) -> Result<(), Error> {
         let tensor = plan.tensor(number);
         let shape = tensor.shape;
         let sides = [shape.channels, shape.height, shape.width];
-        if let Some(side) = sides
-            .iter()
-            .position(|side| !(1..=MAX_DIMENSION).contains(side))
-        {
+        if let Some(side) = sides.iter().position(|&side| side == 0) {
             return Err(Error::new(ErrorKind::Dimension, at + 4 + 4 * side));
         }
-        let end = 4 * tensor.span().end;
+        let end = tensor.span().end.saturating_mul(4);
         if end > arena_bytes {
             return Err(Error::new(ErrorKind::TensorOutsideArena, at));
         }
@@ -144,6 +139,8 @@ fn verify_weights(step: &Step) -> Result<(), Error> {
             }
         }
         Task::Affine(Affine { weights, .. }) => weights.verify(),
-        Task::MaxPool(_) | Task::AveragePool(_) | Task::Add(_) => Ok(()),
+        Task::Gather(Gather { indices, view, .. }) => indices.verify(view.axis as usize),
+        Task::Constant(Constant { values }) => values.verify(),
+        _ => Ok(()),
     }
 }

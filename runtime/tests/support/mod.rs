@@ -4,23 +4,27 @@
 // Every test is a program of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub mod judge;
 pub mod oracle;
 pub mod random;
+pub mod sample;
 
 use random::Random;
 use sinew_runtime::format::{
     Demand, Encoding, Header, Operator, PlanHeader, SECTION_ALIGNMENT, SectionEntry, SectionKind,
-    Shape, StepRecord, TensorRecord, crc32c,
+    Shape, StepRecord, TensorRecord, Window, crc32c,
 };
 
 /// A layer: an operator with its weights.
 pub struct Layer {
     pub operator: Operator,
-    pub input: usize,
+    pub inputs: Vec<usize>,
     /// The bias, or the scale of an affine layer.
     pub bias: Vec<f32>,
-    /// The row-major matrix with zeros for pruned weights, or the shift of an affine layer.
+    /// The row-major matrix with zeros for pruned weights, the shift of an affine layer, or a constant.
     pub weights: Vec<f32>,
+    /// What a gather layer chooses.
+    pub indices: Vec<u32>,
 }
 
 /// Layers and the shapes of their tensors.
@@ -44,11 +48,19 @@ impl Network {
         }
     }
 
-    /// Adds a layer that reads tensor `input` and returns the number of the tensor it writes.
-    /// `channels` counts for layers with a matrix, `density` for sparse ones.
-    pub fn add(&mut self, operator: Operator, input: usize, channels: u32, density: f32) -> usize {
-        let image = self.shapes[input];
-        let windowed = |channels, window: sinew_runtime::format::Window| {
+    /// Adds a layer that reads some tensors and returns the number of the tensor it writes. `channels`
+    /// counts for constants and layers with a matrix, `density` for sparse ones. Where the shape does
+    /// not follow from the operator it is that of the first input, or that of a vector.
+    pub fn add(
+        &mut self,
+        operator: Operator,
+        inputs: &[usize],
+        channels: u32,
+        density: f32,
+    ) -> usize {
+        let images: Vec<Shape> = inputs.iter().map(|&input| self.shapes[input]).collect();
+        let windowed = |channels, window: Window| {
+            let image = images[0];
             let [height, width] = window.output_size([image.height, image.width]).unwrap();
             Shape {
                 channels,
@@ -56,22 +68,38 @@ impl Network {
                 width,
             }
         };
+        let vector = |values: u64| Shape {
+            channels: values as u32,
+            height: 1,
+            width: 1,
+        };
         let shape = match operator {
             Operator::Convolution { window, .. } => windowed(channels, window),
             Operator::MaxPool { window } | Operator::AveragePool { window } => {
-                windowed(image.channels, window)
+                windowed(images[0].channels, window)
             }
-            Operator::Linear { .. } => Shape {
-                channels,
-                height: 1,
-                width: 1,
-            },
-            Operator::Add { .. } | Operator::Affine { .. } => image,
+            Operator::Linear { .. } | Operator::Constant => vector(channels.into()),
+            Operator::Binary { .. }
+            | Operator::Affine { .. }
+            | Operator::Unary { .. }
+            | Operator::Swap { .. }
+            | Operator::Softmax { .. } => images[0],
+            Operator::Concat { .. } => vector(images.iter().map(Shape::elements).sum()),
+            Operator::Gather { view, count, .. } => vector(view.with_axis(count).elements()),
+            Operator::Reduce { view, .. } => vector(view.with_axis(1).elements()),
+            Operator::MatMul {
+                batch,
+                rows,
+                columns,
+                ..
+            } => vector(u64::from(batch * rows * columns)),
         };
-        let demand = Demand::of(&operator, image, shape).unwrap();
-        let (rows, values) = match operator {
-            Operator::Affine { .. } => (image.channels as u64, image.channels as u64),
-            _ => (demand.rows, demand.rows * demand.columns),
+        let demand = Demand::of(&operator, &images, shape).unwrap();
+        let (rows, values, indices) = match operator {
+            Operator::Affine { .. } => (shape.channels.into(), shape.channels.into(), 0),
+            Operator::Constant => (0, shape.elements(), 0),
+            Operator::Gather { count, .. } => (0, 0, count),
+            _ => (demand.rows, demand.rows * demand.columns, 0),
         };
         let density = match encoding(&operator) {
             Some(Encoding::Sparse) => density,
@@ -86,11 +114,20 @@ impl Network {
                 if kept { value } else { 0.0 }
             })
             .collect();
+        let indices = (0..indices)
+            .map(|_| match operator {
+                Operator::Gather { view, .. } if random.below(8) > 0 => {
+                    random.below(view.axis as usize) as u32
+                }
+                _ => Operator::FILL,
+            })
+            .collect();
         self.layers.push(Layer {
             operator,
-            input,
+            inputs: inputs.to_vec(),
             bias,
             weights,
+            indices,
         });
         self.shapes.push(shape);
         self.layers.len()
@@ -120,8 +157,16 @@ impl Network {
         };
         parts.header.arena_bytes = 4 * u64::from(offset);
         for (index, layer) in self.layers.iter().enumerate() {
-            let (input, output) = (self.shapes[layer.input], self.shapes[index + 1]);
-            let demand = Demand::of(&layer.operator, input, output).unwrap();
+            let shapes: Vec<Shape> = layer
+                .inputs
+                .iter()
+                .map(|&input| self.shapes[input])
+                .collect();
+            let demand = Demand::of(&layer.operator, &shapes, self.shapes[index + 1]).unwrap();
+            let mut inputs = [0; 2];
+            for (number, &input) in inputs.iter_mut().zip(&layer.inputs) {
+                *number = input as u32;
+            }
             let (blob, stored) = layer.blob(&demand);
             let header = &mut parts.header;
             header.scratch_bytes = header.scratch_bytes.max(demand.scratch_bytes);
@@ -129,7 +174,7 @@ impl Network {
             header.macs_effective += demand.macs_effective(stored);
             parts.steps.push(StepRecord {
                 operator: layer.operator,
-                input: layer.input as u32,
+                inputs,
                 output: index as u32 + 1,
                 weights_offset: if blob.is_empty() {
                     0
@@ -160,6 +205,7 @@ impl Layer {
         let mut blob = words(&self.bias);
         if encoding(&self.operator) != Some(Encoding::Sparse) {
             blob.extend(words(&self.weights));
+            blob.extend(self.indices.iter().flat_map(|index| index.to_le_bytes()));
             return (blob, demand.rows * demand.columns);
         }
         let mut pointers = vec![0_u32];

@@ -1,6 +1,7 @@
 //! What a user can get wrong ends in one line that names it, the documented exit code, and nothing half-written.
 
 mod data;
+mod engine;
 mod model;
 mod output;
 mod recipe;

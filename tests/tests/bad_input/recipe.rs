@@ -63,6 +63,26 @@ fn a_recipe_that_cannot_be_used_is_refused_before_anything_is_written() {
             ["data", "/nowhere"],
         ),
         ("version = 1", "version = = 1", ["line 1", "recipe.toml"]),
+        (
+            "epsilon = 0.03",
+            "epsilon = 0.03\nimage = { height = 0, width = 9, colour = \"rgb\", resize = \"pad\" }",
+            ["image.height", "0 is not in [1, 4096]"],
+        ),
+        (
+            "epsilon = 0.03",
+            "epsilon = 0.03\nimage = { height = 9, width = 9, colour = \"rgb\", resize = \"squash\" }",
+            ["line 8", "squash"],
+        ),
+        (
+            "epsilon = 0.03",
+            "epsilon = 0.03\nimage = { height = 9, width = 9, colour = \"rgb\" }",
+            ["line 8", "resize"],
+        ),
+        (
+            "epsilon = 0.03",
+            "epsilon = 0.03\nimage = { height = 9, width = 9, colour = \"rgb\", resize = \"pad\" }",
+            ["from [1, 28, 28] to [3, 9, 9]", "only folders"],
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let text = recipe_with(old, new);

@@ -5,14 +5,13 @@ use sinew::execute::{DeviceChoice, Executor};
 use sinew::pack::{Manifest, pack, unpack};
 use sinew_models::{reference, zoo};
 use sinew_runtime::format::{Encoding, Operator};
-use sinew_runtime::{Isa, Model, Session};
+use sinew_runtime::{Isa, Model};
 use sinew_tests::network::{INPUT_SHAPES, numbers, random, zoo_network};
 
-use super::largest;
+use super::{IMAGES, largest, largest_difference, run};
 
 /// Of the largest logit. Only rounding differs, in up to fifty layers that add up in other orders; ReLU6 networks feel it most.
 const TOLERANCE: f32 = 3e-5;
-const IMAGES: usize = 2;
 
 /// Narrow where the reference would take long.
 fn width(name: &str) -> f64 {
@@ -20,26 +19,6 @@ fn width(name: &str) -> f64 {
         "small_cnn" | "resnet8" => 1.0,
         _ => 0.25,
     }
-}
-
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max)
-}
-
-/// Logits of a packed model.
-fn run(model: &Model<'_>, images: &[f32], isa: Isa) -> Vec<f32> {
-    let mut memory = vec![0; model.arena_bytes()];
-    let mut session = Session::with_isa(model, &mut memory, isa).unwrap();
-    let mut logits = vec![f32::NAN; IMAGES * model.output_len()];
-    let outputs = logits.chunks_exact_mut(model.output_len());
-    for (image, output) in images.chunks_exact(model.input_len()).zip(outputs) {
-        session.run(image, output).unwrap();
-    }
-    logits
 }
 
 /// Fails unless batch norms are folded, and convolutions and linear layers are stored in the form that their density asks for.

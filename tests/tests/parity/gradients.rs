@@ -31,8 +31,8 @@ fn sides(network: &Network, values: &[Vec<f32>]) -> Vec<usize> {
     let side = |(index, node): (usize, &Node)| -> Vec<usize> {
         let (input, result) = (node.inputs[0], ValueId::of_node(index));
         match &node.operator {
-            Operator::Activation(activation) => {
-                let (low, high) = activation.bounds();
+            Operator::Unary(function) => {
+                let (low, high) = function.bounds().expect("the zoo has no other functions");
                 let side = |value: &f32| usize::from(*value > low) + usize::from(*value >= high);
                 values[result.0].iter().map(side).collect()
             }
@@ -211,7 +211,7 @@ fn the_gradients_of_activations_fit_the_image_s_and_each_other() {
     let executor = Executor::new(&network, &device);
     let pixels = executor.gradient(&image, &[LABEL]).unwrap().pixels;
     for (index, node) in network.nodes().iter().enumerate() {
-        if !matches!(node.operator, Operator::Activation(_)) {
+        if !matches!(node.operator, Operator::Unary(_)) {
             continue;
         }
         let points = [ValueId::INPUT, node.inputs[0], ValueId::of_node(index)];

@@ -3,7 +3,7 @@
 use sinew_models::Network;
 
 /// |w|, compared across all layers.
-pub(super) fn scores(network: &Network) -> Vec<Vec<f64>> {
+pub(in crate::prune) fn scores(network: &Network) -> Vec<Vec<f64>> {
     super::magnitudes_by_unit(network)
         .into_iter()
         .map(|units| units.concat())

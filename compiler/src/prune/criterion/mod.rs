@@ -5,6 +5,8 @@ mod anomaly_weight;
 mod magnitude;
 mod random;
 
+pub(in crate::prune) use magnitude::scores as magnitude;
+
 use serde::{Deserialize, Serialize};
 use sinew_models::Network;
 

@@ -165,7 +165,7 @@ fn output<'a>(graph: &'a Graph, options: &ImportOptions) -> Result<&'a Declared,
         },
         (None, [output]) => return Ok(output),
         (None, []) => "the model has no output".to_owned(),
-        (None, _) => format!("the model has several outputs, choose one: {}", names()),
+        (None, _) => format!("the model has several outputs, choose one with --logits: {}", names()),
     };
     Err(OnnxError::Interface(problem))
 }

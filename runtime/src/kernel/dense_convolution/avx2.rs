@@ -98,7 +98,8 @@ fn block<const R: usize, const V: usize>(
         {
             let mut results = [[0.0; LANES]; V];
             for (result, sum) in results.iter_mut().zip(sums) {
-                let clamped = _mm256_min_ps(_mm256_max_ps(sum, low), high);
+                // Of numbers that do not compare these keep the second: NaN stays.
+                let clamped = _mm256_min_ps(high, _mm256_max_ps(low, sum));
                 // SAFETY: the array has room for one vector.
                 unsafe { _mm256_storeu_ps(result.as_mut_ptr(), clamped) };
             }

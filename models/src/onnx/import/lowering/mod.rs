@@ -36,6 +36,9 @@ const MAX_NODES: usize = 1 << 18;
 /// Operations that may be spent on constants for each element they may have.
 const WORK_PER_ELEMENT: usize = 16;
 
+/// A tensor by its address, and the shape in which a node of the network holds it.
+type HeldAs = (*const Tensor, Vec<usize>);
+
 /// The network so far, and the values of the ONNX graph that are known.
 pub(super) struct Lowering {
     nodes: Vec<Node>,
@@ -49,8 +52,8 @@ pub(super) struct Lowering {
     /// Those of its nodes.
     names: Names,
     values: HashMap<String, Value>,
-    /// Nodes that hold constants, by the tensor and the shape they hold it in. The tensors are kept so that no address is used twice.
-    constant_nodes: HashMap<(*const Tensor, Vec<usize>), (Rc<Tensor>, ValueId)>,
+    /// Nodes that hold constants. The tensors are kept so that no address is used twice.
+    constant_nodes: HashMap<HeldAs, (Rc<Tensor>, ValueId)>,
     /// Number of the ONNX node at work, and the name of its first output.
     current: (Option<usize>, String),
     /// The number its first node has or would have in the network.

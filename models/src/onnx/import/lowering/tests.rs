@@ -156,25 +156,6 @@ fn layers_do_not_depend_on_how_values_are_kept() {
 }
 
 #[test]
-fn a_batch_norm_of_several_samples_is_arithmetic() {
-    let norm: Program = |l, x| {
-        let one = |first, second| Constant::from(Tensor::of_floats(vec![2], vec![first, second]));
-        let statistics = Statistics {
-            scale: one(2.0, 1.0),
-            shift: one(1.0, 0.0),
-            mean: one(1.0, 3.0),
-            variance: one(3.0, 0.0),
-            epsilon: 1.0,
-        };
-        l.batch_norm(x, &statistics)
-    };
-    let (network, _) = network(norm, &[2, 2, 1], true).unwrap();
-    // (x − 1)/√4·2 + 1 and (x − 3)/√1.
-    let result = reference::evaluate(&network, &[5.0, 4.0, 1.0, 3.0], 1);
-    assert_eq!(result, [5.0, 1.0, 1.0, 0.0]);
-}
-
-#[test]
 fn several_maps_are_not_convolved() {
     let convolution: Program = |l, x| {
         let weight = Tensor::of_floats(vec![1, 1, 1, 1], vec![1.0]);

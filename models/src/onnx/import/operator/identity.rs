@@ -13,6 +13,9 @@ fn identity(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Ref
 fn dropout(lowering: &mut Lowering, node: &GraphNode) -> Result<Vec<Value>, Refusal> {
     // The ratio and the seed have no effect then.
     node.ignore(&["ratio", "seed"]);
+    if node.opset < 7 && node.int("is_test", 0)? == 0 {
+        return Err("dropout in training mode is random: export the model for inference".into());
+    }
     if let Some(training) = lowering.integers(node, 2)?
         && training.iter().any(|flag| *flag != 0)
     {
