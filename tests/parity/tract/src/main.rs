@@ -47,7 +47,9 @@ fn run(path: &Path) -> TractResult<()> {
     let mut file = npyz::WriteOptions::new()
         .default_dtype()
         .shape(&shape)
-        .writer(BufWriter::new(File::create(path.with_extension("tract.npy"))?))
+        .writer(BufWriter::new(File::create(
+            path.with_extension("tract.npy"),
+        )?))
         .begin_nd()?;
     file.extend(result.to_plain_array_view::<f32>()?.iter().copied())?;
     file.finish()?;
