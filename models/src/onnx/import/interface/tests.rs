@@ -128,7 +128,7 @@ fn one_of_several_outputs_is_chosen() {
         .node("Neg", &["x"], &["z"], vec![])
         .output("z");
     let error = import(&model, &ImportOptions::default()).unwrap_err();
-    assert!(error.contains("choose one: y, z"), "{error}");
+    assert!(error.contains("choose one with --logits: y, z"), "{error}");
     let choose = |name: &str| ImportOptions {
         output: Some(name.to_owned()),
         ..ImportOptions::default()
