@@ -18,7 +18,7 @@ use twin::Twin;
 /// The network inside a `.sinew` file. Class names and layer names are those of its manifest.
 ///
 /// # Errors
-/// If the file is not valid.
+/// If the file is not valid, or a step's bounds leave nothing but infinity.
 pub fn unpack(file: &[u8]) -> Result<Network, PackError> {
     let model = Model::parse(file)?;
     let manifest = Manifest::from_bytes(model.manifest()).unwrap_or_default();
@@ -48,7 +48,7 @@ pub fn unpack(file: &[u8]) -> Result<Network, PackError> {
             .iter()
             .map(|t| tensor(*t as usize))
             .collect();
-        twin.step(&name, &record, &inputs, tensor(index + 1), blob);
+        twin.step(&name, &record, &inputs, tensor(index + 1), blob)?;
     }
     let classes = model.output_len();
     let labels = if manifest.labels.len() == classes {

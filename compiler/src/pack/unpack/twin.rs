@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sinew_models::{Function, Node, Operator, Parameter, ParameterId, Role, ValueId, Window};
 use sinew_runtime::format::{self, Bounds, Encoding, Shape, StepRecord};
 
+use super::super::PackError;
 use super::super::functions::to_network;
 use super::Blob;
 
@@ -30,7 +31,7 @@ impl Twin {
         }
     }
 
-    /// Adds one step. `inputs` and `output` are the shapes of its tensors.
+    /// Adds one step. `inputs` and `output` are the shapes of its tensors. Fails if its bounds are no clamp of a network.
     pub(super) fn step(
         &mut self,
         name: &str,
@@ -38,7 +39,7 @@ impl Twin {
         inputs: &[Shape],
         output: Shape,
         mut blob: Blob<'_>,
-    ) {
+    ) -> Result<(), PackError> {
         let values: Vec<ValueId> = record
             .inputs()
             .iter()
@@ -121,12 +122,16 @@ impl Twin {
         let result = if bounds == Bounds::NONE {
             result
         } else {
-            let clip = clip(bounds);
+            let clip = clip(bounds).map_err(|problem| PackError::Node {
+                node: name.to_owned(),
+                problem,
+            })?;
             let shape = self.shape(result).to_vec();
             let name = format!("{name}.{}", clip.name());
             self.node(&name, Operator::Unary(clip), vec![result], shape)
         };
         self.tensors.push(result);
+        Ok(())
     }
 
     /// Axes of a value.
@@ -253,10 +258,14 @@ fn network_window(window: &format::Window) -> Window {
     }
 }
 
-fn clip(bounds: Bounds) -> Function {
-    let finite = |bound: f32| bound.is_finite().then_some(bound);
-    Function::Clip {
-        low: finite(bounds.low),
-        high: finite(bounds.high),
-    }
+fn clip(Bounds { low, high }: Bounds) -> Result<Function, String> {
+    let bound = |bound: f32, open: f32| match bound {
+        bound if bound == open => Ok(None),
+        bound if bound.is_finite() => Ok(Some(bound)),
+        _ => Err(format!("clamps to {low}..={high}, which leaves nothing")),
+    };
+    Ok(Function::Clip {
+        low: bound(low, f32::NEG_INFINITY)?,
+        high: bound(high, f32::INFINITY)?,
+    })
 }
