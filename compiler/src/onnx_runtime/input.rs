@@ -218,9 +218,9 @@ mod tests {
                 "its input is [1, 2147483648, 2147483648, 4], which is empty or too large",
             ),
             (
-                &[1 << 20, 3, 8, 9],
+                &[1 << 21, 3, 8, 9],
                 None,
-                "its input is [1048576, 3, 8, 9], which is empty or too large",
+                "its input is [2097152, 3, 8, 9], which is empty or too large",
             ),
             (
                 &[1, 0],
