@@ -1,17 +1,31 @@
-//! What others may know of a network: its logits, and where they are to be had, its gradients.
+//! What others may know of a network: its decisions, its logits, its gradients, each level containing the one before.
 //!
 //! Everything goes as plain slices on the host. So one attack serves training, evaluation, the packed model and a user's own code; what a
 //! device pays for the copies is small beside its forward pass. Non-goals: how any of this is computed.
 
+use crate::attack::Loss;
+
 /// A network that did not answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("compute the network: {0}")]
 pub struct ComputeError(pub String);
+
+/// A network that tells nothing but its decisions.
+///
+/// Every [`Classifier`] is one.
+pub trait Decider: Sync {
+    /// The class of each of `count` images `[count, channel, height, width]` in [0, 1], flattened. `None` where no class stands out:
+    /// a tie, or a logit that is not a number.
+    ///
+    /// # Errors
+    /// What the device reports.
+    fn decide(&self, images: &[f32], count: usize) -> Result<Vec<Option<usize>>, ComputeError>;
+}
 
 /// A network as an attacker without gradients sees it.
 ///
 /// Images are `[batch, channel, height, width]` in [0, 1], flattened; logits are `[batch, class]`, flattened.
-pub trait Classifier {
+pub trait Classifier: Decider {
     /// `[channel, height, width]` of one image.
     fn input_shape(&self) -> [usize; 3];
 
@@ -25,20 +39,126 @@ pub trait Classifier {
     fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError>;
 }
 
+impl<C: Classifier> Decider for C {
+    fn decide(&self, images: &[f32], _count: usize) -> Result<Vec<Option<usize>>, ComputeError> {
+        let logits = self.logits(images)?;
+        Ok(logits.chunks(self.classes().max(1)).map(decision).collect())
+    }
+}
+
 /// A network as a white-box attacker sees it.
 pub trait Differentiable: Classifier {
-    /// The cross-entropy of every image and its gradient with respect to that image.
+    /// The logits of every image, the `loss` that they have, and the gradient of that loss with respect to the image.
     ///
     /// # Errors
     /// What the device reports.
-    fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ComputeError>;
+    fn gradient(&self, images: &[f32], loss: &dyn Loss) -> Result<Gradient, ComputeError>;
 }
 
 /// What one backward pass tells.
 #[derive(Clone, Debug)]
 pub struct Gradient {
-    /// Cross-entropy of each image.
+    /// `[batch, class]`, flattened.
+    pub logits: Vec<f32>,
+    /// Loss of each image.
     pub losses: Vec<f32>,
     /// ∂loss/∂pixel of each image: `[batch, channel, height, width]`, flattened.
     pub pixels: Vec<f32>,
+}
+
+/// The class whose logit is above all others. Ties and non-numbers decide for none, and so count against a network.
+pub fn decision(logits: &[f32]) -> Option<usize> {
+    let above_others =
+        |class: &usize| (0..logits.len()).all(|c| c == *class || logits[c] < logits[*class]);
+    (0..logits.len()).find(above_others)
+}
+
+/// The losses of a batch of logits `[batch, class]`, and their slopes ∂loss/∂logit in the same order.
+///
+/// What implementations of [`Differentiable`] put between their forward and their backward pass. `first` is the number, within the
+/// batch that the loss is about, of the first image.
+pub fn slopes(
+    loss: &dyn Loss,
+    logits: &[f32],
+    classes: usize,
+    first: usize,
+) -> (Vec<f32>, Vec<f32>) {
+    let mut slopes = vec![0.0; logits.len()];
+    let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes));
+    let losses = rows
+        .enumerate()
+        .map(|(index, (row, slopes))| loss.of(first + index, row, slopes))
+        .collect();
+    (losses, slopes)
+}
+
+/// The arithmetic that is deployed with the gradients of a differentiable network that computes nearly the same: straight-through
+/// estimation (Bengio, Léonard and Courville, 2013), as Athalye, Carlini and Wagner (2018) attack what has no gradients.
+///
+/// Logits, and the losses and slopes that follow from them, are those of the deployed network; only the backward pass is the twin's.
+#[derive(Clone, Copy)]
+pub struct StraightThrough<'a> {
+    /// What is attacked.
+    pub deployed: &'a dyn Classifier,
+    /// Whose gradients are used.
+    pub twin: &'a dyn Differentiable,
+}
+
+impl Classifier for StraightThrough<'_> {
+    fn input_shape(&self) -> [usize; 3] {
+        self.deployed.input_shape()
+    }
+
+    fn classes(&self) -> usize {
+        self.deployed.classes()
+    }
+
+    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
+        self.deployed.logits(images)
+    }
+}
+
+impl Differentiable for StraightThrough<'_> {
+    fn gradient(&self, images: &[f32], loss: &dyn Loss) -> Result<Gradient, ComputeError> {
+        let logits = self.deployed.logits(images)?;
+        let classes = self.classes();
+        let (losses, slopes) = slopes(loss, &logits, classes, 0);
+        let given = Given {
+            slopes: &slopes,
+            classes,
+        };
+        let pixels = self.twin.gradient(images, &given)?.pixels;
+        Ok(Gradient {
+            logits,
+            losses,
+            pixels,
+        })
+    }
+}
+
+/// Slopes that are known before the forward pass.
+struct Given<'a> {
+    slopes: &'a [f32],
+    classes: usize,
+}
+
+impl Loss for Given<'_> {
+    fn of(&self, index: usize, _logits: &[f32], slopes: &mut [f32]) -> f32 {
+        slopes.copy_from_slice(&self.slopes[index * self.classes..][..self.classes]);
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_and_non_numbers_decide_for_no_class() {
+        assert_eq!(decision(&[1.0, 2.0]), Some(1));
+        assert_eq!(decision(&[2.0, 2.0]), None);
+        assert_eq!(decision(&[2.0, f32::NAN]), None);
+        assert_eq!(decision(&[f32::NAN, 3.0]), None);
+        assert_eq!(decision(&[f32::NEG_INFINITY, 3.0, -1.0]), Some(1));
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::attack::{Attack, Fgsm, Pgd};
+use crate::attack::AttackSettings;
 use crate::data::ImageSettings;
 use crate::foreign::{self, InputSettings};
 use crate::prune::{Criterion, Measure};
@@ -81,31 +81,6 @@ pub struct EvaluateSettings {
     pub samples: usize,
     /// Attacks, each on all images.
     pub attacks: Vec<AttackSettings>,
-}
-
-/// An attack as a recipe spells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum AttackSettings {
-    /// One step of ε.
-    Fgsm,
-    /// Projected gradient descent.
-    Pgd {
-        /// Steps per restart.
-        steps: usize,
-        /// Independent random starts.
-        restarts: usize,
-    },
-}
-
-impl AttackSettings {
-    /// The attack for radius `epsilon`.
-    pub fn attack(self, epsilon: f32) -> Box<dyn Attack> {
-        match self {
-            Self::Fgsm => Box::new(Fgsm { epsilon }),
-            Self::Pgd { steps, restarts } => Box::new(Pgd::new(epsilon, steps, restarts)),
-        }
-    }
 }
 
 /// A recipe that cannot be used.
@@ -232,11 +207,9 @@ impl Recipe {
             _ if prune.samples == 0 => Some("prune.samples: must be at least 1".to_owned()),
             _ if prune.steps == 0 => Some("prune.steps: must be at least 1".to_owned()),
             r if r.evaluate.samples == 0 => Some("evaluate.samples: must be at least 1".to_owned()),
-            r => r.evaluate.attacks.iter().find_map(|attack| match attack {
-                AttackSettings::Pgd { steps: 0, .. } | AttackSettings::Pgd { restarts: 0, .. } => {
-                    Some("evaluate.attacks: pgd needs at least 1 step and 1 restart".to_owned())
-                }
-                _ => None,
+            r => r.evaluate.attacks.iter().find_map(|attack| {
+                let problem = attack.problem()?;
+                Some(format!("evaluate.attacks: {}: {problem}", attack.name()))
             }),
         };
         let of = |section: &str, settings: &TrainSettings| {

@@ -2,7 +2,7 @@
 //!
 //! No generator state is ever stored: a resumed run derives the stream of step 1,234 of epoch 5 again and continues to the bit.
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
@@ -18,10 +18,14 @@ pub fn stream(seed: u64, purpose: &str, position: &[u64]) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(hash.finalize().into())
 }
 
+/// A seed for each of the `positions`.
+pub fn seeds(seed: u64, purpose: &str, positions: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    let of = |position| stream(seed, purpose, &[position]).next_u64();
+    positions.into_iter().map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use rand::Rng;
-
     use super::*;
 
     #[test]

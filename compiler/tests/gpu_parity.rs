@@ -7,6 +7,7 @@
 
 use std::fmt::Write;
 
+use sinew::attack::CrossEntropy;
 use sinew::classifier::{Classifier, Differentiable};
 use sinew::data;
 use sinew::execute::{DeviceChoice, Executor};
@@ -73,7 +74,8 @@ fn gpu_and_cpu_agree() {
         let [on_cpu, on_gpu] = [&cpu, &gpu].map(|device| Executor::new(&network, device));
         let logits = [&on_cpu, &on_gpu].map(|executor| executor.logits(&images).unwrap());
         note(format!("{name} logits"), difference(&logits[0], &logits[1]));
-        let gradients = [&on_cpu, &on_gpu].map(|e| e.gradient(&images, &labels).unwrap().pixels);
+        let gradients =
+            [&on_cpu, &on_gpu].map(|e| e.gradient(&images, &CrossEntropy(&labels)).unwrap().pixels);
         note(
             format!("{name} image gradients"),
             difference(&gradients[0], &gradients[1]),

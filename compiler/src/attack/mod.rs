@@ -1,95 +1,48 @@
-//! Attacks: what an adversary may use, and the ball it must stay in.
+//! Attacks: what an adversary may use, how far it may go, and one method per file.
 //!
-//! An attack sees a network through [`Classifier`](crate::classifier::Classifier) or [`Differentiable`] alone. Non-goals: which
-//! examples are attacked and how results are counted (`evaluate`).
+//! An attack sees a network through the trait it is implemented for, and so can use no more: [`Differentiable`] gives gradients,
+//! [`Classifier`] logits, [`Decider`] decisions alone. Whatever it does, it ends inside the [`Ball`]. Non-goals: which images are attacked
+//! and how results are counted ([`evaluate`](crate::evaluate)).
 
 mod ball;
+mod examples;
 mod fgsm;
+mod live;
+mod loss;
+mod method;
 mod n_fgsm;
 mod pgd;
+mod settings;
+mod threat;
 
 pub use ball::Ball;
+pub use examples::Examples;
 pub use fgsm::Fgsm;
+pub use loss::{CrossEntropy, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
+pub use method::{Access, Method, NamedAttack, Victim};
 pub use n_fgsm::NFgsm;
-pub use pgd::Pgd;
+pub use pgd::{Pgd, PgdLoss};
+pub use settings::{AttackSettings, Circumstances, Unsuitable};
+pub use threat::{Norm, ThreatModel};
 
-use crate::classifier::{ComputeError, Differentiable};
+use crate::classifier::{Classifier, ComputeError, Decider, Differentiable};
 
-/// A white-box attack.
-pub trait Attack: Sync {
-    /// Name as results show it, with the parameters that decide its strength.
-    fn name(&self) -> String;
+/// A network that shows its gradients.
+pub type Gradients<'m> = dyn Differentiable + 'm;
+/// A network that shows its logits.
+pub type Logits<'m> = dyn Classifier + 'm;
+/// A network that shows its decisions.
+pub type Decisions<'m> = dyn Decider + 'm;
 
-    /// Adversarial versions of `images`, one each. Draws nothing but what `seed` decides.
+/// An attack on networks that show what `Model` does: one of [`Gradients`], [`Logits`] and [`Decisions`].
+pub trait Attack<Model: ?Sized>: Send + Sync {
+    /// Adversarial versions of the examples, one each, all of them in the ball of the attack's threat model. Draws nothing but what the
+    /// examples' seeds decide; what becomes of one example does not depend on the others.
     ///
     /// # Errors
     /// What the model reports.
-    fn perturb(
-        &self,
-        model: &dyn Differentiable,
-        images: &[f32],
-        labels: &[usize],
-        seed: u64,
-    ) -> Result<Vec<f32>, ComputeError>;
-
-    /// Forward and backward passes per image.
-    fn queries(&self) -> usize;
-}
-
-/// −1, 0 or 1: unlike `f32::signum`, a zero gradient moves nothing.
-fn sign(value: f32) -> f32 {
-    if value > 0.0 {
-        1.0
-    } else if value < 0.0 {
-        -1.0
-    } else {
-        0.0
-    }
+    fn perturb(&self, model: &Model, examples: &Examples<'_>) -> Result<Vec<f32>, ComputeError>;
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
-    use super::*;
-    use crate::classifier::{Classifier, Gradient};
-
-    /// Two classes whose logits are ±(w·x): the strongest L∞ attack is known in closed form.
-    pub(crate) struct LinearPair {
-        pub(crate) weights: Vec<f32>,
-    }
-
-    impl Classifier for LinearPair {
-        fn input_shape(&self) -> [usize; 3] {
-            [1, 1, self.weights.len()]
-        }
-
-        fn classes(&self) -> usize {
-            2
-        }
-
-        fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
-            Ok(images
-                .chunks(self.weights.len())
-                .flat_map(|image| {
-                    let score: f32 = image.iter().zip(&self.weights).map(|(x, w)| x * w).sum();
-                    [score, -score]
-                })
-                .collect())
-        }
-    }
-
-    impl Differentiable for LinearPair {
-        fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ComputeError> {
-            let logits = self.logits(images)?;
-            let mut losses = Vec::new();
-            let mut pixels = Vec::new();
-            for (pair, &label) in logits.chunks(2).zip(labels) {
-                let margin = pair[label] - pair[1 - label];
-                losses.push((-margin).exp().ln_1p());
-                let towards = if label == 0 { 1.0 } else { -1.0 };
-                let slope = -2.0 * towards / (1.0 + margin.exp());
-                pixels.extend(self.weights.iter().map(|w| slope * w));
-            }
-            Ok(Gradient { losses, pixels })
-        }
-    }
-}
+pub(crate) mod testing;

@@ -1,137 +1,215 @@
-//! Projected gradient descent (Madry et al., 2018) in the L∞ ball, on the cross-entropy, with random restarts.
+//! Projected gradient descent (Madry et al., 2018), with random restarts.
 
 use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
 
-use super::{Attack, Ball, sign};
-use crate::classifier::{ComputeError, Differentiable};
-use crate::seed::stream;
+use super::live::Live;
+use super::{Attack, Ball, CrossEntropy, Examples, Gradients, Loss, Margin, Norm, ThreatModel};
+use crate::classifier::ComputeError;
 
-/// PGD: every restart begins at a uniformly random point of the ball; for each image the last point of the restart with
-/// the highest loss counts.
+/// PGD: every restart begins at a random point of the ball and takes steps of one length up a loss.
 #[derive(Clone, Copy, Debug)]
 pub struct Pgd {
-    /// Radius of the ball.
-    pub epsilon: f32,
-    /// Length of one step in every pixel.
+    /// How far the attack may go.
+    pub threat: ThreatModel,
+    /// Length of one step.
     pub step_size: f32,
     /// Steps per restart.
     pub steps: usize,
     /// Independent tries.
     pub restarts: usize,
+    /// What is raised.
+    pub loss: PgdLoss,
+    /// Whether an example is done as soon as it is turned, as it should be where only that counts. Otherwise every example goes all the
+    /// way, and the restart with the highest loss counts, as it should be where examples are made for another network or for training.
+    pub until_turned: bool,
+}
+
+/// What PGD raises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PgdLoss {
+    /// Cross-entropy.
+    #[default]
+    Ce,
+    /// The strongest other logit minus the label's (Carlini and Wagner, 2017).
+    Margin,
 }
 
 impl Pgd {
-    /// `steps` steps of 2.5·ε/steps, Madry's rule: the whole ball can be crossed, with steps to spare.
-    pub fn new(epsilon: f32, steps: usize, restarts: usize) -> Self {
+    /// All the way, once, with steps of 2.5·ε/steps, Madry's rule: the whole ball can be crossed, with steps to spare.
+    pub fn new(threat: ThreatModel, steps: usize) -> Self {
         Self {
-            epsilon,
-            step_size: 2.5 * epsilon / steps as f32,
+            threat,
+            step_size: 2.5 * threat.epsilon / steps as f32,
             steps,
-            restarts,
+            restarts: 1,
+            loss: PgdLoss::Ce,
+            until_turned: false,
         }
+    }
+
+    /// A uniformly random point of the ball (in L2, of the ball before [0, 1] cuts it off).
+    fn start(&self, examples: &Examples<'_>, index: usize, restart: usize) -> Vec<f32> {
+        let mut random = examples.stream(index, "pgd start", &[restart as u64]);
+        let mut image = examples.image(index).to_vec();
+        let epsilon = self.threat.epsilon;
+        match self.threat.norm {
+            Norm::Linf => {
+                for x in &mut image {
+                    *x += epsilon * random.random_range(-1.0..=1.0f32);
+                }
+            }
+            Norm::L2 => {
+                let direction: Vec<f32> = image
+                    .iter()
+                    .map(|_| StandardNormal.sample(&mut random))
+                    .collect();
+                let radius = random
+                    .random_range(0.0..=1.0f64)
+                    .powf(1.0 / image.len() as f64);
+                let length = (f64::from(epsilon) * radius) as f32;
+                Norm::L2.step(&mut image, &direction, length);
+            }
+        }
+        Ball::new(self.threat, examples.image(index)).project(&mut image);
+        image
     }
 }
 
-impl Attack for Pgd {
-    fn name(&self) -> String {
-        format!("pgd{}", self.steps)
-    }
-
+impl Attack<Gradients<'_>> for Pgd {
     fn perturb(
         &self,
-        model: &dyn Differentiable,
-        images: &[f32],
-        labels: &[usize],
-        seed: u64,
+        model: &Gradients<'_>,
+        examples: &Examples<'_>,
     ) -> Result<Vec<f32>, ComputeError> {
-        let ball = Ball::new(images, self.epsilon);
-        let pixels_per_image = images.len() / labels.len().max(1);
-        let mut best = images.to_vec();
-        let mut best_losses = vec![f32::NEG_INFINITY; labels.len()];
+        let pixels = examples.pixels();
+        let mut live = Live::new(*examples);
+        let mut best = examples.images().to_vec();
+        let mut best_losses = vec![f32::NEG_INFINITY; examples.len()];
         for restart in 0..self.restarts {
-            let mut random = stream(seed, "pgd start", &[restart as u64]);
-            let mut current: Vec<f32> = images
-                .iter()
-                .map(|x| x + self.epsilon * random.random_range(-1.0..=1.0f32))
-                .collect();
-            ball.project(&mut current);
-            for _ in 0..self.steps {
-                let gradient = model.gradient(&current, labels)?;
-                for (x, g) in current.iter_mut().zip(&gradient.pixels) {
-                    *x += self.step_size * sign(*g);
-                }
-                ball.project(&mut current);
+            let mut current = examples.images().to_vec();
+            for &index in live.indices() {
+                current[index * pixels..][..pixels]
+                    .copy_from_slice(&self.start(examples, index, restart));
             }
-            if self.restarts == 1 {
+            for _ in 0..self.steps {
+                let labels = live.labels();
+                let loss: &dyn Loss = match self.loss {
+                    PgdLoss::Ce => &CrossEntropy(&labels),
+                    PgdLoss::Margin => &Margin(&labels),
+                };
+                let images = live.images(&current);
+                let gradient = model.gradient(&images, loss)?;
+                let slots = if self.until_turned {
+                    live.settle(&images, &gradient.logits)
+                } else {
+                    live.slots()
+                };
+                for slot in slots {
+                    let image = &mut current[slot.index * pixels..][..pixels];
+                    let gradient = &gradient.pixels[slot.place * pixels..][..pixels];
+                    self.threat.norm.step(image, gradient, self.step_size);
+                    Ball::new(self.threat, examples.image(slot.index)).project(image);
+                }
+                if live.is_empty() {
+                    return Ok(live.finish(current));
+                }
+            }
+            if self.restarts == 1 && !self.until_turned {
                 return Ok(current);
             }
-            let logits = model.logits(&current)?;
-            for (index, loss) in cross_entropies(&logits, labels).enumerate() {
+            let images = live.images(&current);
+            let logits = model.logits(&images)?;
+            let labels = live.labels();
+            let slots = if self.until_turned {
+                live.settle(&images, &logits)
+            } else {
+                live.slots()
+            };
+            let classes = model.classes();
+            for slot in slots {
+                let logits = &logits[slot.place * classes..][..classes];
+                let loss = CrossEntropy(&labels).of(slot.place, logits, &mut vec![0.0; classes]);
                 // `total_cmp`: a loss that is not a number counts as the highest, such an image is surely not classified.
-                if loss.total_cmp(&best_losses[index]).is_gt() {
-                    best_losses[index] = loss;
-                    let image = index * pixels_per_image..(index + 1) * pixels_per_image;
+                if loss.total_cmp(&best_losses[slot.index]).is_gt() {
+                    best_losses[slot.index] = loss;
+                    let image = slot.index * pixels..(slot.index + 1) * pixels;
                     best[image.clone()].copy_from_slice(&current[image]);
                 }
             }
         }
-        Ok(best)
+        Ok(live.finish(best))
     }
-
-    fn queries(&self) -> usize {
-        self.restarts * (self.steps + usize::from(self.restarts > 1))
-    }
-}
-
-fn cross_entropies<'a>(logits: &'a [f32], labels: &'a [usize]) -> impl Iterator<Item = f32> + 'a {
-    let classes = logits.len() / labels.len().max(1);
-    logits
-        .chunks(classes.max(1))
-        .zip(labels)
-        .map(|(row, &label)| {
-            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = row.iter().map(|z| (z - largest).exp()).sum();
-            sum.ln() + largest - row[label]
-        })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::LinearPair;
+    use std::sync::atomic::Ordering;
+
+    use super::super::testing::{Linear, check_promises, random_images};
     use super::*;
+
+    fn examples_of<'a>(images: &'a [f32], labels: &'a [usize]) -> Examples<'a> {
+        Examples::new(images, labels, &[7, 8, 9, 10][..labels.len()])
+    }
 
     #[test]
     fn finds_the_corner_of_a_linear_model() {
-        let model = LinearPair {
-            weights: vec![0.5, -1.0, 3.0],
-        };
+        let model = Linear::pair(&[0.5, -1.0, 3.0]);
         let images = [0.5, 0.5, 0.05];
+        let threat = ThreatModel::linf(0.1);
         for restarts in [1, 3] {
-            let moved = Pgd::new(0.1, 10, restarts)
-                .perturb(&model, &images, &[0], 7)
-                .unwrap();
-            let mut corner = [0.4, 0.6, 0.0];
-            Ball::new(&images, 0.1).project(&mut corner);
+            let attack = Pgd {
+                restarts,
+                ..Pgd::new(threat, 10)
+            };
+            let moved = attack.perturb(&model, &examples_of(&images, &[0])).unwrap();
+            let mut corner = [0.4, 0.6, -0.05];
+            Ball::new(threat, &images).project(&mut corner);
             assert_eq!(moved, corner);
         }
     }
 
     #[test]
     fn the_seed_decides_the_start() {
-        let model = LinearPair {
-            weights: vec![0.0; 3],
+        let model = Linear::pair(&[0.0; 3]);
+        let attack = Pgd::new(ThreatModel::linf(0.1), 1);
+        let at = |seed| {
+            let examples = Examples::new(&[0.5; 3], &[0], std::slice::from_ref(&seed));
+            attack.perturb(&model, &examples).unwrap()
         };
-        let attack = Pgd::new(0.1, 1, 1);
-        let at = |seed| attack.perturb(&model, &[0.5; 3], &[0], seed).unwrap();
         assert_eq!(at(1), at(1));
         assert_ne!(at(1), at(2));
     }
 
     #[test]
-    fn the_restart_with_the_highest_loss_counts() {
-        let logits = [0.0, 0.0, 2.0, 0.0];
-        let losses: Vec<f32> = cross_entropies(&logits, &[0, 1]).collect();
-        assert!((losses[0] - 2.0f32.ln()).abs() < 1e-6);
-        assert!((losses[1] - (2.0f32.exp() + 1.0).ln()).abs() < 1e-6);
+    fn it_keeps_its_promises_and_stops_when_examples_are_turned() {
+        let model = Linear::random(5, 16, 1);
+        let images = random_images(8, 16, 2);
+        let labels = model.labels(&images);
+        for (threat, loss) in [
+            (ThreatModel::linf(0.2), PgdLoss::Ce),
+            (ThreatModel::linf(0.2), PgdLoss::Margin),
+            (ThreatModel::l2(0.7), PgdLoss::Ce),
+        ] {
+            let mut attack = Pgd {
+                restarts: 2,
+                loss,
+                ..Pgd::new(threat, 10)
+            };
+            let asked = |attack: &Pgd| {
+                let before = model.asked.load(Ordering::Relaxed);
+                let perturb = |examples: &Examples<'_>| attack.perturb(&model, examples).unwrap();
+                let turned = check_promises(perturb, &model, threat, &images, &labels);
+                (turned, model.asked.load(Ordering::Relaxed) - before)
+            };
+            let (all_the_way, all) = asked(&attack);
+            attack.until_turned = true;
+            let (turned, fewer) = asked(&attack);
+            assert!(turned > 0.5 && turned >= all_the_way, "{turned}");
+            assert!(fewer < all, "{fewer} against {all}");
+        }
     }
 }

@@ -14,10 +14,10 @@ use super::onnx_model::OnnxModel;
 use super::table::{percent, table};
 use super::terminal::{print, print_json};
 use super::{ComputeOptions, OutputOptions};
-use crate::attack::{Attack, Fgsm, Pgd};
-use crate::classifier::Classifier;
+use crate::attack::{AttackSettings, Circumstances, PgdLoss, ThreatModel, Victim};
+use crate::classifier::{Classifier, StraightThrough};
 use crate::data::{self, DataSource, ImageSettings, Resize};
-use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
+use crate::evaluate::{Bar, Evaluation, PackedClassifier, Protocol, Samples, Volatile, evaluate};
 use crate::execute::Executor;
 use crate::onnx_runtime::OnnxRuntime;
 
@@ -115,16 +115,37 @@ impl AttackCommand {
             }
             (Engine::Sinew, ModelFile::Network(_)) => &twin,
         };
-        let attacks = self.attacks();
+        let threat = ThreatModel::linf(self.epsilon);
+        let at = Circumstances {
+            threat,
+            classes: network.classes(),
+            surrogate: None,
+        };
+        let attacks: Result<Vec<_>, _> = self.attacks().iter().map(|s| s.attack(&at)).collect();
+        let protocol = Protocol {
+            threat,
+            attacks: attacks?,
+            alone: true,
+            seed: self.seed,
+        };
+        let indices: Vec<usize> = (0..test.len()).collect();
+        let samples = Samples {
+            data: &test,
+            indices: &indices,
+        };
+        let through = StraightThrough {
+            deployed: victim,
+            twin: &twin,
+        };
+        let bar = Bar::new(&progress, "attack", &protocol.attacks, indices.len());
         let evaluation = evaluate(
-            victim,
-            &twin,
-            &attacks,
-            self.epsilon,
-            &test,
-            self.seed,
-            (&progress, "attack"),
-        )?;
+            Victim::Gradients(&through),
+            samples,
+            &protocol,
+            &mut Volatile,
+            &bar,
+        )?
+        .evaluation;
         if self.output_options.json {
             return print_json(&Report {
                 engine: self.engine,
@@ -150,23 +171,19 @@ impl AttackCommand {
         Ok(model)
     }
 
-    fn attacks(&self) -> Vec<Box<dyn Attack>> {
+    fn attacks(&self) -> Vec<AttackSettings> {
         let names = if self.attack.is_empty() {
             Name::value_variants()
         } else {
             &self.attack
         };
-        let attack = |name: &Name| -> Box<dyn Attack> {
-            match name {
-                Name::Fgsm => Box::new(Fgsm {
-                    epsilon: self.epsilon,
-                }),
-                Name::Pgd => Box::new(Pgd::new(
-                    self.epsilon,
-                    self.steps as usize,
-                    self.restarts as usize,
-                )),
-            }
+        let attack = |name: &Name| match name {
+            Name::Fgsm => AttackSettings::Fgsm,
+            Name::Pgd => AttackSettings::Pgd {
+                steps: self.steps as usize,
+                restarts: self.restarts as usize,
+                loss: PgdLoss::Ce,
+            },
         };
         names.iter().map(attack).collect()
     }

@@ -86,17 +86,13 @@ pub(super) fn rows(record: &RunRecord) -> Vec<Vec<String>> {
 
 /// What makes the figures mean something: norm, radius, samples, seed and the strength of the attacks, in two lines.
 pub(super) fn conditions(evaluation: &Evaluation) -> String {
-    let norm = if evaluation.norm == "linf" {
-        "L∞"
-    } else {
-        &evaluation.norm
-    };
     let attacks = evaluation.attacks.iter();
     let attacks: Vec<String> = attacks
-        .map(|a| format!("{} {}", a.name, a.queries))
+        .map(|a| format!("{} {}", a.name, a.budget))
         .collect();
     format!(
-        "{norm} ball of radius {}, first {} test images, seed {};\n  forward and backward passes an image: {}",
+        "{} ball of radius {}, first {} test images, seed {};\n  forward and backward passes an image, at most: {}",
+        evaluation.norm.symbol(),
         evaluation.epsilon,
         grouped(evaluation.samples as u64),
         evaluation.seed,

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::table::table;
 use super::terminal::{print, print_json};
 use super::{ComputeOptions, OutputOptions};
+use crate::attack::Norm;
 use crate::benchmark::latencies;
 use crate::pipeline::{NetworkRecord, RunRecord, compile, files};
 use crate::recipe::Recipe;
@@ -38,7 +39,7 @@ const RUNS: usize = 200;
 
 #[derive(Serialize)]
 struct Report {
-    norm: String,
+    norm: Norm,
     epsilon: f32,
     samples: usize,
     seed: u64,
@@ -89,7 +90,7 @@ impl Demo {
         if json {
             let evaluation = &record.sparse.evaluation;
             return print_json(&Report {
-                norm: evaluation.norm.clone(),
+                norm: evaluation.norm,
                 epsilon: evaluation.epsilon,
                 samples: evaluation.samples,
                 seed: evaluation.seed,

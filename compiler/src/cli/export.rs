@@ -58,7 +58,8 @@ fn read_evaluation(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
         serde_json::from_slice(&text).map_err(|error| fail(error.to_string()))?;
     let threat_model = format!(
         "{} ball of radius {} around pixels in [0, 1]",
-        evaluation.norm, evaluation.epsilon
+        evaluation.norm.symbol(),
+        evaluation.epsilon
     );
     let attacks: Vec<&str> = evaluation.attacks.iter().map(|a| a.name.as_str()).collect();
     let entries = [

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::atomic_file::WriteError;
+use crate::attack::Unsuitable;
 use crate::benchmark::BenchmarkError;
 use crate::classifier::ComputeError;
 use crate::data::DataError;
+use crate::evaluate::{EvaluateError, JournalError};
 use crate::execute::DeviceError;
 use crate::onnx_runtime::OnnxRuntimeError;
 use crate::pack::PackError;
@@ -147,12 +149,33 @@ impl From<BenchmarkError> for Failure {
     }
 }
 
+impl From<Unsuitable> for Failure {
+    fn from(error: Unsuitable) -> Self {
+        Self::new(&error, Kind::Input)
+    }
+}
+
+impl From<EvaluateError> for Failure {
+    fn from(error: EvaluateError) -> Self {
+        Self::new(&error, evaluate_kind(&error))
+    }
+}
+
+fn evaluate_kind(error: &EvaluateError) -> Kind {
+    match error {
+        EvaluateError::Compute(_) | EvaluateError::OutOfBall { .. } => Kind::Internal,
+        EvaluateError::Journal(JournalError::Write(_) | JournalError::Locked(_)) => Kind::Output,
+        _ => Kind::Input,
+    }
+}
+
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         let kind = match &error {
             CompileError::Write(_)
             | CompileError::Train(TrainError::Write(_))
             | CompileError::Locked(_) => Kind::Output,
+            CompileError::Evaluate(error) => evaluate_kind(error),
             CompileError::Device(_) => Kind::Device,
             CompileError::Execute(_) | CompileError::Train(TrainError::Execute(_)) => {
                 Kind::Internal
@@ -161,6 +184,7 @@ impl From<CompileError> for Failure {
             | CompileError::State { .. }
             | CompileError::Data(_)
             | CompileError::Zoo(_)
+            | CompileError::Unsuitable(_)
             | CompileError::Foreign(_)
             | CompileError::Train(TrainError::Diverged { .. } | TrainError::Checkpoint { .. })
             | CompileError::Ranking(_)

@@ -13,9 +13,14 @@ pub use device::{DeviceChoice, DeviceError};
 pub(crate) use forward::{Normalization, Observer, forward};
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use rayon::prelude::*;
 use sinew_models::{Network, ValueId};
 
-use crate::classifier::{Classifier, ComputeError, Differentiable, Gradient};
+use crate::attack::Loss;
+use crate::classifier::{Classifier, ComputeError, Differentiable, Gradient, slopes};
+
+/// Images that one core computes at a time: few enough for its cache, enough for its vector units.
+const PART: usize = 32;
 
 /// A network with its parameters on a device, in evaluation mode: batch norm uses the running statistics.
 #[derive(Debug)]
@@ -111,6 +116,24 @@ impl<'n> Executor<'n> {
             .collect()
     }
 
+    /// Calls `compute` with parts of a batch and the number of each part's first image, on all cores if the device is the processor.
+    ///
+    /// Parts are as large as they are whatever the number of cores, which must not change the result.
+    fn in_parts<T: Send>(
+        &self,
+        images: &[f32],
+        compute: impl Fn(&[f32], usize) -> Result<T, ComputeError> + Sync,
+    ) -> Result<Vec<T>, ComputeError> {
+        let pixels = self.network.input_shape().iter().product::<usize>();
+        if self.device != Device::flex() {
+            return Ok(vec![compute(images, 0)?]);
+        }
+        let parts = images.par_chunks(PART * pixels).enumerate();
+        parts
+            .map(|(number, part)| compute(part, number * PART))
+            .collect()
+    }
+
     fn images(&self, images: &[f32]) -> Tensor<4> {
         upload_images(images, self.network, &self.device)
     }
@@ -131,22 +154,38 @@ impl Classifier for Executor<'_> {
     }
 
     fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
-        download(self.run(self.images(images), &mut |_, tensor| tensor))
+        let parts = self.in_parts(images, |part, _| {
+            download(self.run(self.images(part), &mut |_, tensor| tensor))
+        })?;
+        Ok(parts.concat())
     }
 }
 
 impl Differentiable for Executor<'_> {
-    fn gradient(&self, images: &[f32], labels: &[usize]) -> Result<Gradient, ComputeError> {
-        let images = self.images(images).autodiff().require_grad();
-        let logits = self.run(images.clone(), &mut |_, tensor| tensor);
-        let losses = cross_entropy(logits, labels, &self.device);
-        let mut gradients = on_tape(losses.clone().sum(), &images).backward();
-        let pixels = images
-            .grad_remove(&mut gradients)
-            .unwrap_or_else(|| images.inner().zeros_like());
+    fn gradient(&self, images: &[f32], loss: &dyn Loss) -> Result<Gradient, ComputeError> {
+        let parts = self.in_parts(images, |part, first| {
+            let images = self.images(part).autodiff().require_grad();
+            let output = self.run(images.clone(), &mut |_, tensor| tensor);
+            let shape = output.dims();
+            let logits = download(output.clone().inner())?;
+            let (losses, slopes) = slopes(loss, &logits, self.classes(), first);
+            let slopes = Tensor::<2>::from_data(TensorData::new(slopes, shape), &self.device);
+            // Its gradient is that of the loss: the slopes, pulled back.
+            let mut gradients = on_tape((output * slopes).sum(), &images).backward();
+            let pixels = images
+                .grad_remove(&mut gradients)
+                .unwrap_or_else(|| images.inner().zeros_like());
+            Ok(Gradient {
+                logits,
+                losses,
+                pixels: download(pixels)?,
+            })
+        })?;
+        let all = |of: fn(&Gradient) -> &[f32]| parts.iter().map(of).collect::<Vec<_>>().concat();
         Ok(Gradient {
-            losses: download(losses.inner())?,
-            pixels: download(pixels)?,
+            logits: all(|part| &part.logits),
+            losses: all(|part| &part.losses),
+            pixels: all(|part| &part.pixels),
         })
     }
 }

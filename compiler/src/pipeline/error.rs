@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use sinew_models::zoo;
 
 use crate::atomic_file::WriteError;
+use crate::attack::Unsuitable;
 use crate::classifier::ComputeError;
 use crate::data::DataError;
+use crate::evaluate::EvaluateError;
 use crate::execute::DeviceError;
 use crate::foreign::ForeignError;
 use crate::pack::PackError;
@@ -54,6 +56,12 @@ pub enum CompileError {
     /// The device cannot be had.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The recipe asks for an attack that makes no sense here.
+    #[error(transparent)]
+    Unsuitable(#[from] Unsuitable),
+    /// The evaluation failed.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     /// A result could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -24,16 +24,17 @@ use sinew_models::file::Archive;
 use sinew_models::zoo::{self, ZooOptions};
 
 use crate::atomic_file;
-use crate::attack::{Attack, Pgd};
+use crate::attack::{Attack, Circumstances, Examples, NamedAttack, Pgd, ThreatModel, Victim};
+use crate::classifier::StraightThrough;
 use crate::data::{self, DataError, DataSource, Dataset};
-use crate::evaluate::{Evaluation, PackedClassifier, evaluate};
+use crate::evaluate::{Bar, Evaluation, PackedClassifier, Protocol, Samples, Volatile, evaluate};
 use crate::execute::{DeviceChoice, Executor};
 use crate::foreign;
 use crate::pack::{self, Manifest};
 use crate::progress::Progress;
 use crate::prune::{AnomalyTable, Statistics, prune};
 use crate::recipe::Recipe;
-use crate::seed::stream;
+use crate::seed::{seeds, stream};
 use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
 
 /// Runs `recipe` in `folder`, or goes on with the run that is there.
@@ -235,14 +236,16 @@ impl Run<'_> {
         let mut sample: Vec<usize> = (0..self.data.train.len()).collect();
         sample.shuffle(&mut stream(self.recipe.seed, "anomaly sample", &[]));
         sample.truncate(settings.samples);
-        let attack = Pgd::new(self.recipe.epsilon, settings.steps, 1);
+        let attack = Pgd::new(ThreatModel::linf(self.recipe.epsilon), settings.steps);
         let mut table = AnomalyTable::new(settings.measure, dense);
         let bar = self.progress.bar("measure anomaly", sample.len() as u64);
-        for (number, indices) in sample.chunks(ANOMALY_BATCH).enumerate() {
+        for indices in sample.chunks(ANOMALY_BATCH) {
             let images = self.data.train.batch(indices);
             let labels = self.data.train.batch_labels(indices);
-            let seed = stream_seed(self.recipe.seed, &format!("anomaly attack {number}"));
-            let adversarial = attack.perturb(&executor, &images, &labels, seed)?;
+            let positions = indices.iter().map(|index| *index as u64);
+            let seeds = seeds(self.recipe.seed, "anomaly attack", positions);
+            let examples = Examples::new(&images, &labels, &seeds);
+            let adversarial = attack.perturb(&executor, &examples)?;
             table.add(&executor, &images, &adversarial, &labels)?;
             bar.inc(indices.len() as u64);
         }
@@ -266,7 +269,7 @@ impl Run<'_> {
         let path = model.with_extension("evaluation.json");
         let evaluation = match fs::read(&path) {
             Ok(found) => match serde_json::from_slice(&found) {
-                Ok(evaluation) if self.asked_for(&evaluation) => evaluation,
+                Ok(evaluation) if self.asked_for(&evaluation)? => evaluation,
                 Ok(_) => {
                     let problem = "it belongs to another evaluation".to_owned();
                     return Err(CompileError::State { path, problem });
@@ -292,15 +295,26 @@ impl Run<'_> {
     }
 
     /// Whether an evaluation that was found is the one the recipe asks for: a figure must not get another threat model's label.
-    fn asked_for(&self, found: &Evaluation) -> bool {
+    fn asked_for(&self, found: &Evaluation) -> Result<bool, CompileError> {
         let recipe = self.recipe;
-        let settings = recipe.evaluate.attacks.iter();
-        let wanted = settings.map(|settings| settings.attack(recipe.epsilon));
-        let wanted = wanted.map(|attack| (attack.name(), attack.queries()));
-        let made = found.attacks.iter().map(|a| (a.name.clone(), a.queries));
-        (found.epsilon, found.samples, found.seed)
+        let wanted = self.attacks()?;
+        let wanted = wanted.iter().map(|attack| (&attack.name, attack.budget));
+        let made = found.attacks.iter().map(|a| (&a.name, a.budget));
+        Ok((found.epsilon, found.samples, found.seed)
             == (recipe.epsilon, self.data.test.len(), recipe.seed)
-            && made.eq(wanted)
+            && made.eq(wanted))
+    }
+
+    /// The attacks that the recipe asks for.
+    fn attacks(&self) -> Result<Vec<NamedAttack<'static>>, CompileError> {
+        let at = Circumstances {
+            threat: ThreatModel::linf(self.recipe.epsilon),
+            classes: self.data.test.classes().len(),
+            surrogate: None,
+        };
+        let settings = self.recipe.evaluate.attacks.iter();
+        let attacks: Result<_, _> = settings.map(|settings| settings.attack(&at)).collect();
+        Ok(attacks?)
     }
 
     /// A training stage's result, which must be about images such as this run's.
@@ -316,31 +330,32 @@ impl Run<'_> {
         })
     }
 
-    /// The packed model is judged; the gradients are those of its float twin.
+    /// The packed model is attacked; the gradients are those of its float twin.
     fn evaluate(
         &self,
         network: &Network,
         packed: &[u8],
         label: &str,
     ) -> Result<Evaluation, CompileError> {
-        let recipe = self.recipe;
-        let attacks: Vec<Box<dyn Attack>> = recipe
-            .evaluate
-            .attacks
-            .iter()
-            .map(|attack| attack.attack(recipe.epsilon))
-            .collect();
-        let twin = Executor::new(network, self.device);
-        let victim = PackedClassifier::new(packed)?;
-        Ok(evaluate(
-            &victim,
-            &twin,
-            &attacks,
-            recipe.epsilon,
-            &self.data.test,
-            recipe.seed,
-            (self.progress, label),
-        )?)
+        let protocol = Protocol {
+            threat: ThreatModel::linf(self.recipe.epsilon),
+            attacks: self.attacks()?,
+            alone: true,
+            seed: self.recipe.seed,
+        };
+        let deployed = PackedClassifier::new(packed)?;
+        let victim = StraightThrough {
+            deployed: &deployed,
+            twin: &Executor::new(network, self.device),
+        };
+        let indices: Vec<usize> = (0..self.data.test.len()).collect();
+        let samples = Samples {
+            data: &self.data.test,
+            indices: &indices,
+        };
+        let bar = Bar::new(self.progress, label, &protocol.attacks, indices.len());
+        let victim = Victim::Gradients(&victim);
+        Ok(evaluate(victim, samples, &protocol, &mut Volatile, &bar)?.evaluation)
     }
 }
 

@@ -22,13 +22,13 @@ use serde::{Deserialize, Serialize};
 use sinew_models::Network;
 
 use crate::atomic_file::WriteError;
-use crate::attack::Pgd;
+use crate::attack::{Examples, Pgd, ThreatModel};
 use crate::classifier::ComputeError;
 use crate::data::Dataset;
 use crate::evaluate::accuracy_under;
 use crate::execute::{Executor, Normalization, cross_entropy, download, forward, upload_images};
 use crate::progress::Progress;
-use crate::seed::stream;
+use crate::seed::{seeds, stream};
 use checkpoint::{Checkpoint, Position};
 use optimizer::{Optimizer, State};
 use schedule::one_cycle;
@@ -194,7 +194,8 @@ impl<'a> Session<'a> {
         let state = &mut self.checkpoint.state;
         let model = Executor::with_parameters(self.initial, state.parameters.clone(), run.device);
         let attack = run.settings.adversary.attack(run.epsilon);
-        let adversarial = attack.perturb(&model, &images, &labels, seed)?;
+        let seeds = seeds(seed, "attacked image", 0..labels.len() as u64);
+        let adversarial = attack.perturb(&model, &Examples::new(&images, &labels, &seeds))?;
 
         let network = self.initial;
         let leaves: Vec<Tensor<1>> = network
@@ -273,9 +274,12 @@ impl<'a> Session<'a> {
         }
         let averages = &self.checkpoint.state.averages;
         let model = Executor::with_parameters(self.initial, averages.clone(), run.device);
-        let attack = Pgd::new(run.epsilon, run.settings.validation_steps, 1);
+        let attack = Pgd::new(
+            ThreatModel::linf(run.epsilon),
+            run.settings.validation_steps,
+        );
         let seed = stream(run.seed, "validation attack", &[]).next_u64();
-        let accuracy = accuracy_under(&model, &model, &attack, run.validation, seed)?;
+        let accuracy = accuracy_under(&model, &attack, run.validation, seed)?;
         let record = EpochRecord {
             loss,
             clean_accuracy: accuracy.clean,

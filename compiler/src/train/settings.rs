@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::attack::{Attack, NFgsm, Pgd};
+use crate::attack::{Attack, Gradients, NFgsm, Pgd, ThreatModel};
 
 /// A training run: adversarial training with SGD, momentum and weight decay on a one-cycle schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,10 +46,10 @@ pub enum Adversary {
 
 impl Adversary {
     /// The attack that crafts examples for radius `epsilon`.
-    pub(crate) fn attack(self, epsilon: f32) -> Box<dyn Attack> {
+    pub(crate) fn attack(self, epsilon: f32) -> Box<dyn for<'m> Attack<Gradients<'m>>> {
         match self {
             Self::NFgsm { noise } => Box::new(NFgsm { epsilon, noise }),
-            Self::Pgd { steps } => Box::new(Pgd::new(epsilon, steps, 1)),
+            Self::Pgd { steps } => Box::new(Pgd::new(ThreatModel::linf(epsilon), steps)),
         }
     }
 }

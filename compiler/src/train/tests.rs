@@ -96,8 +96,8 @@ fn training_learns_and_keeps_the_best_epoch() {
     assert!(best >= 0.9, "{history:?}");
     let model = Executor::new(&network, &device);
     let seed = stream(run.seed, "validation attack", &[]).next_u64();
-    let attack = Pgd::new(run.epsilon, settings.validation_steps, 1);
-    let accuracy = accuracy_under(&model, &model, &attack, &validation, seed).unwrap();
+    let attack = Pgd::new(ThreatModel::linf(run.epsilon), settings.validation_steps);
+    let accuracy = accuracy_under(&model, &attack, &validation, seed).unwrap();
     assert_eq!(accuracy.robust, best);
 }
 

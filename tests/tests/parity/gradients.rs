@@ -5,6 +5,7 @@
 //! same side in between. Between such points the difference of the logits is exact up to rounding, however far apart they are,
 //! and the loss is differentiated in closed form. No other step is used, so no tolerance has to make up for kinks.
 
+use sinew::attack::CrossEntropy;
 use sinew::classifier::Differentiable;
 use sinew::execute::{DeviceChoice, Executor};
 use sinew_models::{Network, Node, Operator, ParameterId, ValueId, Window, reference, zoo};
@@ -137,7 +138,7 @@ fn the_gradient_of_an_image_is_the_slope_of_the_loss() {
         let network = zoo_network(name, INPUT_SHAPES[0], 0.0625, 0.0);
         let image = image(INPUT_SHAPES[0]);
         let executor = Executor::new(&network, &device);
-        let gradient = executor.gradient(&image, &[LABEL]).unwrap();
+        let gradient = executor.gradient(&image, &CrossEntropy(&[LABEL])).unwrap();
         let pixels = (0..image.len()).step_by(61);
         let (slopes, gradients): (Vec<_>, Vec<_>) = pixels
             .map(|pixel| {
@@ -209,7 +210,10 @@ fn the_gradients_of_activations_fit_the_image_s_and_each_other() {
     let image = image(INPUT_SHAPES[0]);
     let device = DeviceChoice::Cpu.open().unwrap();
     let executor = Executor::new(&network, &device);
-    let pixels = executor.gradient(&image, &[LABEL]).unwrap().pixels;
+    let pixels = executor
+        .gradient(&image, &CrossEntropy(&[LABEL]))
+        .unwrap()
+        .pixels;
     for (index, node) in network.nodes().iter().enumerate() {
         if !matches!(node.operator, Operator::Unary(_)) {
             continue;

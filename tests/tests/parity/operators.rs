@@ -1,6 +1,7 @@
 //! Every operator alone, and random networks of all of them: reference, burn, the packed file on the runtime and the twin that is read
 //! back from it agree, and burn's gradients are those of the reference.
 
+use sinew::attack::CrossEntropy;
 use sinew::classifier::{Classifier, Differentiable};
 use sinew::execute::{DeviceChoice, Executor};
 use sinew::pack::{Manifest, PackError, pack, unpack};
@@ -102,7 +103,10 @@ fn burn_differentiates_every_operator() {
         let elements = network.shape(ValueId::INPUT).elements();
         let image = &images(&network)[..elements];
         let executor = Executor::new(&network, &device);
-        let gradient = executor.gradient(image, &[0]).unwrap().pixels;
+        let gradient = executor
+            .gradient(image, &CrossEntropy(&[0]))
+            .unwrap()
+            .pixels;
         assert!(gradient.iter().all(|g| g.is_finite()), "{name}");
         let slope = |pixel: usize, [from, to]: [f32; 2]| {
             let at = |shift: f32| {

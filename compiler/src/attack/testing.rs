@@ -1,0 +1,147 @@
+//! Networks whose strongest attack is known, and properties that every attack has.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::classifier::{Gradient, slopes};
+use crate::seed::stream;
+use rand::RngExt;
+
+/// A linear network: logits W·x + b. The shortest way to another class is known in closed form.
+pub(crate) struct Linear {
+    /// `[class, pixel]`.
+    pub(crate) weights: Vec<Vec<f32>>,
+    pub(crate) biases: Vec<f32>,
+    /// How many images it was asked about.
+    pub(crate) asked: AtomicUsize,
+}
+
+impl Linear {
+    pub(crate) fn new(weights: Vec<Vec<f32>>, biases: Vec<f32>) -> Self {
+        Self {
+            weights,
+            biases,
+            asked: AtomicUsize::new(0),
+        }
+    }
+
+    /// Two classes with the logits ±w·(x − ½): the strongest L∞ attack moves every pixel by ε against the sign of w.
+    pub(crate) fn pair(weights: &[f32]) -> Self {
+        let opposite = weights.iter().map(|w| -w).collect();
+        let bias = -0.5 * weights.iter().sum::<f32>();
+        Self::new(vec![weights.to_vec(), opposite], vec![bias, -bias])
+    }
+
+    /// Random weights for images of `pixels` and `classes`.
+    pub(crate) fn random(classes: usize, pixels: usize, seed: u64) -> Self {
+        let mut random = stream(seed, "linear network", &[]);
+        let mut row = || {
+            (0..pixels)
+                .map(|_| random.random_range(-1.0..1.0))
+                .collect()
+        };
+        let weights: Vec<Vec<f32>> = (0..classes).map(|_| row()).collect();
+        let biases = weights.iter().map(|row| -0.5 * row.iter().sum::<f32>());
+        let biases = biases.collect();
+        Self::new(weights, biases)
+    }
+
+    pub(crate) fn pixels(&self) -> usize {
+        self.weights[0].len()
+    }
+
+    /// The label of each image: what the network says of it.
+    pub(crate) fn labels(&self, images: &[f32]) -> Vec<usize> {
+        let decisions = self.decide(images, images.len() / self.pixels()).unwrap();
+        decisions.into_iter().map(Option::unwrap).collect()
+    }
+}
+
+impl Classifier for Linear {
+    /// A map of one row, or a square one where that is possible.
+    fn input_shape(&self) -> [usize; 3] {
+        let side = self.pixels().isqrt();
+        if side * side == self.pixels() {
+            [1, side, side]
+        } else {
+            [1, 1, self.pixels()]
+        }
+    }
+
+    fn classes(&self) -> usize {
+        self.weights.len()
+    }
+
+    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
+        self.asked
+            .fetch_add(images.len() / self.pixels(), Ordering::Relaxed);
+        let logit = |image: &[f32], class: usize| -> f32 {
+            let terms = image.iter().zip(&self.weights[class]);
+            terms.map(|(x, w)| x * w).sum::<f32>() + self.biases[class]
+        };
+        Ok(images
+            .chunks(self.pixels())
+            .flat_map(|image| (0..self.classes()).map(move |class| logit(image, class)))
+            .collect())
+    }
+}
+
+impl Differentiable for Linear {
+    fn gradient(&self, images: &[f32], loss: &dyn Loss) -> Result<Gradient, ComputeError> {
+        let logits = self.logits(images)?;
+        let (losses, slopes) = slopes(loss, &logits, self.classes(), 0);
+        let pixel = |slopes: &[f32], pixel: usize| -> f32 {
+            let terms = slopes.iter().zip(&self.weights);
+            terms.map(|(slope, row)| slope * row[pixel]).sum()
+        };
+        let pixels = slopes
+            .chunks(self.classes())
+            .flat_map(|slopes| (0..self.pixels()).map(move |p| pixel(slopes, p)))
+            .collect();
+        Ok(Gradient {
+            logits,
+            losses,
+            pixels,
+        })
+    }
+}
+
+/// Random images in [0, 1], with exact zeros and ones among their pixels.
+pub(crate) fn random_images(count: usize, pixels: usize, seed: u64) -> Vec<f32> {
+    let mut random = stream(seed, "test images", &[]);
+    let pixel = |_| random.random_range(-0.2..1.2f32).clamp(0.0, 1.0);
+    (0..count * pixels).map(pixel).collect()
+}
+
+/// Checks what every attack promises of `perturb`: one image each, all in the ball of `threat` to the last bit, the same again for the
+/// same seeds, and the same for an example alone as in company. Returns the share of images that `model` then decides wrongly.
+pub(crate) fn check_promises(
+    perturb: impl Fn(&Examples<'_>) -> Vec<f32>,
+    model: &dyn Decider,
+    threat: ThreatModel,
+    images: &[f32],
+    labels: &[usize],
+) -> f64 {
+    let seeds: Vec<u64> = (0..labels.len() as u64).collect();
+    let all = Examples::new(images, labels, &seeds);
+    let perturbed = perturb(&all);
+    assert_eq!(perturbed.len(), images.len());
+    assert_eq!(perturbed, perturb(&all));
+    let pixels = all.pixels();
+    for index in 0..all.len() {
+        let image = &perturbed[index * pixels..][..pixels];
+        assert!(
+            Ball::new(threat, all.image(index)).contains(image),
+            "image {index} is outside of {threat:?}"
+        );
+        let one = index..index + 1;
+        let alone = Examples::new(all.image(index), &labels[one.clone()], &seeds[one]);
+        assert_eq!(perturb(&alone), image, "image {index} alone");
+    }
+    let decisions = model.decide(&perturbed, labels.len()).unwrap();
+    let turned = decisions
+        .iter()
+        .zip(labels)
+        .filter(|(decision, label)| **decision != Some(**label));
+    turned.count() as f64 / labels.len() as f64
+}
