@@ -13,6 +13,7 @@ pub mod data;
 pub mod evaluate;
 pub mod execute;
 pub mod foreign;
+pub mod lock;
 pub mod onnx_runtime;
 pub mod pack;
 pub mod pipeline;

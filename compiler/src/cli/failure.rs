@@ -164,7 +164,7 @@ impl From<EvaluateError> for Failure {
 fn evaluate_kind(error: &EvaluateError) -> Kind {
     match error {
         EvaluateError::Compute(_) | EvaluateError::OutOfBall { .. } => Kind::Internal,
-        EvaluateError::Journal(JournalError::Write(_) | JournalError::Locked(_)) => Kind::Output,
+        EvaluateError::Journal(JournalError::Write(_) | JournalError::Lock(_)) => Kind::Output,
         _ => Kind::Input,
     }
 }
@@ -174,7 +174,7 @@ impl From<CompileError> for Failure {
         let kind = match &error {
             CompileError::Write(_)
             | CompileError::Train(TrainError::Write(_))
-            | CompileError::Locked(_) => Kind::Output,
+            | CompileError::Lock(_) => Kind::Output,
             CompileError::Evaluate(error) => evaluate_kind(error),
             CompileError::Device(_) => Kind::Device,
             CompileError::Execute(_) | CompileError::Train(TrainError::Execute(_)) => {

@@ -1,9 +1,14 @@
 //! What an evaluation has done so far, batch by batch, so that a killed one can go on and end in the same figures.
 
+mod folder;
+
+pub use folder::FolderJournal;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::atomic_file::WriteError;
+use crate::lock::LockError;
 
 /// What one attack did to one batch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,9 +32,12 @@ pub enum JournalError {
         /// What is wrong with it.
         problem: String,
     },
-    /// Another process is at work on the same.
-    #[error("go on in {}: another process is at work there", .0.display())]
-    Locked(PathBuf),
+    /// The folder holds the state of something else.
+    #[error("go on in {}: it holds the state of another evaluation; choose another folder, or delete this one", .0.display())]
+    Other(PathBuf),
+    /// The folder cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The disk is full, say.
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -12,7 +12,7 @@ mod runner;
 
 pub use bar::Bar;
 pub use interval::wilson;
-pub use journal::{BatchRecord, Journal, JournalError, Volatile};
+pub use journal::{BatchRecord, FolderJournal, Journal, JournalError, Volatile};
 pub use packed::PackedClassifier;
 pub use runner::{Observer, Silent};
 

@@ -11,6 +11,7 @@ use crate::data::DataError;
 use crate::evaluate::EvaluateError;
 use crate::execute::DeviceError;
 use crate::foreign::ForeignError;
+use crate::lock::LockError;
 use crate::pack::PackError;
 use crate::prune::RankingError;
 use crate::train::TrainError;
@@ -18,9 +19,9 @@ use crate::train::TrainError;
 /// A run that could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// Another process holds the folder.
-    #[error("work in {}: another run is using this folder", .0.display())]
-    Locked(PathBuf),
+    /// The folder cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The folder holds a run of something else.
     #[error("resume in {}: it holds a run of another recipe, version, device or of other data; choose another folder, or delete this one", .0.display())]
     OtherRun(PathBuf),

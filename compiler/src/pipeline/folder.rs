@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::{CompileError, Provenance};
-use crate::atomic_file::{self, WriteError};
+use crate::{atomic_file, lock};
 
 /// Names of the files in a run's folder.
 pub mod files {
@@ -25,23 +25,11 @@ pub mod files {
     pub const RECORD: &str = "run.json";
 }
 
-/// Takes the folder for this process and this run, and removes what killed writes left in it.
-///
-/// The lock is held as long as the file lives; the system releases it when the process dies.
+/// Takes the folder for this process and this run.
 pub(super) fn take(folder: &Path, provenance: &Provenance) -> Result<File, CompileError> {
-    atomic_file::create_folder(folder)?;
-    let lock = lock(folder)?;
-    atomic_file::sweep(folder)?;
+    let lock = lock::take(folder)?;
     claim(folder, provenance)?;
     Ok(lock)
-}
-
-fn lock(folder: &Path) -> Result<File, CompileError> {
-    let path = folder.join(".lock");
-    let file = File::create(&path).map_err(|source| WriteError { path, source })?;
-    file.try_lock()
-        .map_err(|_| CompileError::Locked(folder.to_owned()))?;
-    Ok(file)
 }
 
 /// Makes the folder this run's, or checks that it already is: same recipe, data, device and version.
