@@ -4,6 +4,9 @@
 //! [`Classifier`] logits, [`Decider`] decisions alone. Whatever it does, it ends inside the [`Ball`]. Non-goals: which images are attacked
 //! and how results are counted ([`evaluate`](crate::evaluate)).
 
+mod apgd;
+mod apgd_t;
+mod ascent;
 mod ball;
 mod examples;
 mod fgsm;
@@ -13,8 +16,11 @@ mod method;
 mod n_fgsm;
 mod pgd;
 mod settings;
+mod targets;
 mod threat;
 
+pub use apgd::{Apgd, ApgdLoss};
+pub use apgd_t::ApgdT;
 pub use ball::Ball;
 pub use examples::Examples;
 pub use fgsm::Fgsm;
