@@ -82,6 +82,21 @@ impl Linear {
         let mut others = (0..self.classes()).filter(|class| *class != label);
         others.any(|target| self.labels(&self.strongest(threat, image, label, target)) != [label])
     }
+
+    /// How far it is to the next class where [0, 1] does not get in the way: the difference of logits over the dual norm of its slopes.
+    pub(crate) fn distance(&self, norm: Norm, image: &[f32], label: usize) -> f64 {
+        let logits = self.logits(image).unwrap();
+        let others = (0..self.classes()).filter(|class| *class != label);
+        let distances = others.map(|target| {
+            let slopes = self.difference(label, target);
+            let dual = match norm {
+                Norm::Linf => slopes.iter().map(|w| f64::from(w.abs())).sum(),
+                Norm::L2 => Norm::L2.length(&slopes),
+            };
+            f64::from(logits[label] - logits[target]) / dual
+        });
+        distances.fold(f64::INFINITY, f64::min)
+    }
 }
 
 impl Classifier for Linear {
