@@ -4,22 +4,35 @@
 //! [`Classifier`] logits, [`Decider`] decisions alone. Whatever it does, it ends inside the [`Ball`]. Non-goals: which images are attacked
 //! and how results are counted ([`evaluate`](crate::evaluate)).
 
+mod apgd;
+mod apgd_t;
+mod ascent;
 mod ball;
+mod deepfool;
 mod examples;
+mod fab;
 mod fgsm;
 mod live;
 mod loss;
 mod method;
+mod mi_fgsm;
 mod n_fgsm;
 mod pgd;
+mod plane;
 mod settings;
+mod targets;
 mod threat;
 
+pub use apgd::{Apgd, ApgdLoss};
+pub use apgd_t::ApgdT;
 pub use ball::Ball;
+pub use deepfool::DeepFool;
 pub use examples::Examples;
+pub use fab::FabT;
 pub use fgsm::Fgsm;
 pub use loss::{CrossEntropy, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
 pub use method::{Access, Method, NamedAttack, Victim};
+pub use mi_fgsm::MiFgsm;
 pub use n_fgsm::NFgsm;
 pub use pgd::{Pgd, PgdLoss};
 pub use settings::{AttackSettings, Circumstances, Unsuitable};

@@ -55,6 +55,48 @@ impl Linear {
         let decisions = self.decide(images, images.len() / self.pixels()).unwrap();
         decisions.into_iter().map(Option::unwrap).collect()
     }
+
+    /// Slopes of the logit of `target` minus that of `label`.
+    fn difference(&self, label: usize, target: usize) -> Vec<f32> {
+        let rows = self.weights[target].iter().zip(&self.weights[label]);
+        rows.map(|(target, label)| target - label).collect()
+    }
+
+    /// The reachable image that is the most `target` and the least `label`. In L2 only where [0, 1] does not get in the way.
+    pub(crate) fn strongest(
+        &self,
+        threat: ThreatModel,
+        image: &[f32],
+        label: usize,
+        target: usize,
+    ) -> Vec<f32> {
+        let mut moved = image.to_vec();
+        let direction = self.difference(label, target);
+        threat.norm.step(&mut moved, &direction, threat.epsilon);
+        Ball::new(threat, image).project(&mut moved);
+        moved
+    }
+
+    /// Whether one of the [`strongest`](Self::strongest) images is turned.
+    pub(crate) fn can_be_turned(&self, threat: ThreatModel, image: &[f32], label: usize) -> bool {
+        let mut others = (0..self.classes()).filter(|class| *class != label);
+        others.any(|target| self.labels(&self.strongest(threat, image, label, target)) != [label])
+    }
+
+    /// How far it is to the next class where [0, 1] does not get in the way: the difference of logits over the dual norm of its slopes.
+    pub(crate) fn distance(&self, norm: Norm, image: &[f32], label: usize) -> f64 {
+        let logits = self.logits(image).unwrap();
+        let others = (0..self.classes()).filter(|class| *class != label);
+        let distances = others.map(|target| {
+            let slopes = self.difference(label, target);
+            let dual = match norm {
+                Norm::Linf => slopes.iter().map(|w| f64::from(w.abs())).sum(),
+                Norm::L2 => Norm::L2.length(&slopes),
+            };
+            f64::from(logits[label] - logits[target]) / dual
+        });
+        distances.fold(f64::INFINITY, f64::min)
+    }
 }
 
 impl Classifier for Linear {
@@ -111,6 +153,51 @@ pub(crate) fn random_images(count: usize, pixels: usize, seed: u64) -> Vec<f32> 
     let mut random = stream(seed, "test images", &[]);
     let pixel = |_| random.random_range(-0.2..1.2f32).clamp(0.0, 1.0);
     (0..count * pixels).map(pixel).collect()
+}
+
+/// Random images whose pixels are far from 0 and 1.
+pub(crate) fn inner_images(count: usize, pixels: usize, seed: u64) -> Vec<f32> {
+    let mut random = stream(seed, "inner test images", &[]);
+    let pixel = |_| random.random_range(0.35..0.65);
+    (0..count * pixels).map(pixel).collect()
+}
+
+/// Checks the promises of an attack with gradients against a linear network of five classes, and that no image costs more than `budget`.
+/// Returns the shares of images that it turns: with 0.2 in L∞, with 0.7 in L2.
+pub(crate) fn check_gradient_attack<A: for<'m> Attack<Gradients<'m>>>(
+    attack: impl Fn(ThreatModel) -> A,
+    budget: usize,
+) -> [f64; 2] {
+    let model = Linear::random(5, 16, 1);
+    let images = random_images(8, 16, 2);
+    let labels = model.labels(&images);
+    [ThreatModel::linf(0.2), ThreatModel::l2(0.7)].map(|threat| {
+        let attack = attack(threat);
+        let perturb = |examples: &Examples<'_>| {
+            let before = model.asked.load(Ordering::Relaxed);
+            let moved = attack.perturb(&model, examples).unwrap();
+            let asked = model.asked.load(Ordering::Relaxed) - before;
+            assert!(asked <= budget * examples.len(), "{asked} queries");
+            moved
+        };
+        check_promises(perturb, &model, threat, &images, &labels)
+    })
+}
+
+/// What an attack asks about an image that it cannot turn.
+pub(crate) fn queries_without_success<A: for<'m> Attack<Gradients<'m>>>(
+    attack: impl Fn(ThreatModel) -> A,
+) -> usize {
+    let model = Linear::random(5, 16, 1);
+    let images = random_images(1, 16, 2);
+    let labels = model.labels(&images);
+    let before = model.asked.load(Ordering::Relaxed);
+    let examples = Examples::new(&images, &labels, &[0]);
+    let attack = attack(ThreatModel::linf(1e-6));
+    let moved = attack.perturb(&model, &examples).unwrap();
+    let asked = model.asked.load(Ordering::Relaxed) - before;
+    assert_eq!(model.labels(&moved), labels);
+    asked
 }
 
 /// Checks what every attack promises of `perturb`: one image each, all in the ball of `threat` to the last bit, the same again for the

@@ -27,6 +27,15 @@ impl Norm {
             .iter()
             .zip(to)
             .map(|(a, b)| f64::from(*b) - f64::from(*a));
+        self.of(differences)
+    }
+
+    /// The length of a perturbation, in `f64`.
+    pub fn length(self, perturbation: &[f32]) -> f64 {
+        self.of(perturbation.iter().map(|d| f64::from(*d)))
+    }
+
+    fn of(self, differences: impl Iterator<Item = f64>) -> f64 {
         match self {
             Self::Linf => differences.map(f64::abs).fold(0.0, f64::max),
             Self::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
