@@ -77,14 +77,23 @@ impl<'e> Live<'e> {
         images: &[f32],
         decisions: &[Option<usize>],
     ) -> Vec<Slot> {
-        let pixels = self.examples.pixels();
         let labels = self.examples.labels();
+        let rows = self.indices.iter().zip(decisions);
+        let turned: Vec<bool> = rows
+            .map(|(index, decision)| *decision != Some(labels[*index]))
+            .collect();
+        self.settle_done(images, &turned)
+    }
+
+    /// The same for those that are `done` by whatever the attack demands.
+    pub(super) fn settle_done(&mut self, images: &[f32], done: &[bool]) -> Vec<Slot> {
+        let pixels = self.examples.pixels();
         let mut left = Vec::with_capacity(self.indices.len());
-        for (place, (&index, decision)) in self.indices.iter().zip(decisions).enumerate() {
-            if *decision == Some(labels[index]) {
-                left.push(Slot { place, index });
-            } else {
+        for (place, (&index, done)) in self.indices.iter().zip(done).enumerate() {
+            if *done {
                 self.turned[index] = Some(images[place * pixels..][..pixels].to_vec());
+            } else {
+                left.push(Slot { place, index });
             }
         }
         self.indices = left.iter().map(|slot| slot.index).collect();

@@ -11,9 +11,11 @@ mod live;
 mod loss;
 mod method;
 mod n_fgsm;
+mod noise;
 mod pgd;
 mod settings;
 mod threat;
+mod transfer;
 
 pub use ball::Ball;
 pub use examples::Examples;
@@ -21,9 +23,11 @@ pub use fgsm::Fgsm;
 pub use loss::{CrossEntropy, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
 pub use method::{Access, Method, NamedAttack, Victim};
 pub use n_fgsm::NFgsm;
+pub use noise::Noise;
 pub use pgd::{Pgd, PgdLoss};
 pub use settings::{AttackSettings, Circumstances, Unsuitable};
 pub use threat::{Norm, ThreatModel};
+pub use transfer::Transfer;
 
 use crate::classifier::{Classifier, ComputeError, Decider, Differentiable};
 
