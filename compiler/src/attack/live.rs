@@ -3,11 +3,28 @@
 use super::Examples;
 use crate::classifier::decision;
 
+/// Images in one question, where an attack could ask any number at once: enough to keep a device busy.
+pub(super) const AT_ONCE: usize = 512;
+
 /// The examples that are still attacked. A network is only ever asked about these, side by side without gaps.
 pub(super) struct Live<'e> {
     examples: Examples<'e>,
     indices: Vec<usize>,
     turned: Vec<Option<Vec<f32>>>,
+}
+
+/// Closes the gaps that settled examples leave in `images`, of which there was one for each live example: those of `left` move up, in
+/// order.
+pub(super) fn close_gaps(images: &mut Vec<f32>, left: &[Slot], pixels: usize) {
+    for (place, slot) in left.iter().enumerate() {
+        if slot.place != place {
+            images.copy_within(
+                slot.place * pixels..(slot.place + 1) * pixels,
+                place * pixels,
+            );
+        }
+    }
+    images.truncate(left.len() * pixels);
 }
 
 /// One example that is still attacked.

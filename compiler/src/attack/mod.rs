@@ -4,9 +4,11 @@
 //! [`Classifier`] logits, [`Decider`] decisions alone. Whatever it does, it ends inside the [`Ball`]. Non-goals: which images are attacked
 //! and how results are counted ([`evaluate`](crate::evaluate)).
 
+mod adam;
 mod ball;
 mod examples;
 mod fgsm;
+mod hop_skip_jump;
 mod live;
 mod loss;
 mod method;
@@ -14,18 +16,23 @@ mod n_fgsm;
 mod noise;
 mod pgd;
 mod settings;
+mod spsa;
+mod square;
 mod threat;
 mod transfer;
 
 pub use ball::Ball;
 pub use examples::Examples;
 pub use fgsm::Fgsm;
+pub use hop_skip_jump::HopSkipJump;
 pub use loss::{CrossEntropy, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
 pub use method::{Access, Method, NamedAttack, Victim};
 pub use n_fgsm::NFgsm;
 pub use noise::Noise;
 pub use pgd::{Pgd, PgdLoss};
 pub use settings::{AttackSettings, Circumstances, Unsuitable};
+pub use spsa::Spsa;
+pub use square::Square;
 pub use threat::{Norm, ThreatModel};
 pub use transfer::Transfer;
 

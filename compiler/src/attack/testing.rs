@@ -55,6 +55,23 @@ impl Linear {
         let decisions = self.decide(images, images.len() / self.pixels()).unwrap();
         decisions.into_iter().map(Option::unwrap).collect()
     }
+
+    /// The distance of an image from the nearest boundary, as if there were images outside of [0, 1]: the least z_y − z_j over the dual
+    /// norm of w_y − w_j.
+    pub(crate) fn way_out(&self, norm: Norm, image: &[f32], label: usize) -> f64 {
+        let logits = self.logits(image).unwrap();
+        let others = (0..logits.len()).filter(|class| *class != label);
+        let way_to = |class: usize| {
+            let weights = self.weights[class].iter().zip(&self.weights[label]);
+            let differences = weights.map(|(a, b)| f64::from(*a) - f64::from(*b));
+            let dual = match norm {
+                Norm::L2 => differences.map(|d| d * d).sum::<f64>().sqrt(),
+                Norm::Linf => differences.map(f64::abs).sum(),
+            };
+            f64::from(logits[label] - logits[class]) / dual
+        };
+        others.map(way_to).fold(f64::INFINITY, f64::min)
+    }
 }
 
 impl Classifier for Linear {
