@@ -6,6 +6,7 @@
 
 mod adam;
 mod ball;
+mod carlini_wagner;
 mod examples;
 mod fgsm;
 mod hop_skip_jump;
@@ -22,6 +23,7 @@ mod threat;
 mod transfer;
 
 pub use ball::Ball;
+pub use carlini_wagner::CarliniWagner;
 pub use examples::Examples;
 pub use fgsm::Fgsm;
 pub use hop_skip_jump::HopSkipJump;

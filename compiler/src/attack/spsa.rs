@@ -47,7 +47,7 @@ impl Spsa {
         self.samples / 2
     }
 
-    /// The slope of what falls when the margin rises, for each live example.
+    /// The estimated slopes of minus the margin, which Adam goes down, for the image of each live example.
     fn slopes(
         &self,
         model: &Logits<'_>,

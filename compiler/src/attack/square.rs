@@ -218,7 +218,7 @@ impl<'e> Search<'e> {
                             rows: 0..map.height,
                             columns: column..column + 1,
                         };
-                        self.to_one_end(image, channel, &stripe);
+                        self.choose_end(image, channel, &stripe);
                     }
                 }
             }
@@ -274,7 +274,7 @@ impl<'e> Search<'e> {
         match self.threat.norm {
             Norm::Linf => {
                 for channel in 0..self.map.channels {
-                    self.to_one_end(image, channel, &window);
+                    self.choose_end(image, channel, &window);
                 }
                 self.changed = window;
             }
@@ -286,7 +286,7 @@ impl<'e> Search<'e> {
     }
 
     /// Moves a window of one channel to the low or the high end of the ball.
-    fn to_one_end(&mut self, image: &mut [f32], channel: usize, window: &Window) {
+    fn choose_end(&mut self, image: &mut [f32], channel: usize, window: &Window) {
         let end = if self.random.random() {
             &self.high
         } else {

@@ -3,29 +3,22 @@
 use std::sync::atomic::Ordering;
 
 use super::super::Norm;
-use super::super::testing::{Linear, check_promises, random_images};
+use super::super::testing::{Linear, check_promises, images_with_a_way_out, random_images};
 use super::*;
 
 #[test]
 fn it_comes_near_the_shortest_way_out_of_a_linear_network() {
-    // Two classes: with more, the walk may end at the boundary of another than the nearest.
-    let mut model = Linear::random(2, 16, 1);
-    model.biases[0] += 1.0;
-    // In the middle of [0, 1], whose ends play no part then.
-    let images: Vec<f32> = random_images(6, 16, 2)
-        .iter()
-        .map(|x| 0.4 + 0.2 * x)
-        .collect();
-    let labels = model.labels(&images);
+    // Two classes, because with more the walk may end at the boundary of another than the nearest.
+    let (model, images, label) = images_with_a_way_out();
     for norm in [Norm::L2, Norm::Linf] {
-        for (image, label) in images.chunks(16).zip(&labels) {
-            let way = model.way_out(norm, image, *label) as f32;
-            let examples = Examples::new(image, std::slice::from_ref(label), &[0]);
+        for image in images.chunks(16) {
+            let way = model.way_out(norm, image, label) as f32;
+            let examples = Examples::new(image, std::slice::from_ref(&label), &[0]);
             for (epsilon, expected) in [(1.15 * way, true), (0.99 * way, false)] {
                 let attack = HopSkipJump::new(ThreatModel { norm, epsilon });
                 let moved = attack.perturb(&model, &examples).unwrap();
                 assert_eq!(
-                    model.labels(&moved) != [*label],
+                    model.labels(&moved) != [label],
                     expected,
                     "{norm:?}: {epsilon}"
                 );

@@ -161,14 +161,7 @@ impl<'e> Walk<'e> {
                 distance,
             } => {
                 bisection.hear(images, turned[0]);
-                if bisection.is_done() {
-                    self.estimate(bisection.reached, distance)
-                } else {
-                    Phase::Return {
-                        bisection,
-                        distance,
-                    }
-                }
+                self.go_back(bisection, distance)
             }
             Phase::Estimate(mut estimate) => {
                 estimate.hear(images, turned);
@@ -209,18 +202,18 @@ impl<'e> Walk<'e> {
             Norm::L2 => Bisection::line(&from, pixels.powf(-1.5)),
             Norm::Linf => Bisection::cube(&from, distance, pixels.powi(-2)),
         };
-        if bisection.is_done() {
-            self.estimate(bisection.reached, distance)
-        } else {
-            Phase::Return {
-                bisection,
-                distance,
-            }
-        }
+        self.go_back(bisection, distance)
     }
 
-    /// The next iteration, on the boundary, where the leap before ended at `distance`.
-    fn estimate(&mut self, from: Vec<f32>, distance: f64) -> Phase {
+    /// On with the way back, or, on the boundary, with the next iteration.
+    fn go_back(&mut self, bisection: Bisection, distance: f64) -> Phase {
+        if !bisection.is_done() {
+            return Phase::Return {
+                bisection,
+                distance,
+            };
+        }
+        let from = bisection.reached;
         self.iteration += 1;
         let offset = if self.iteration == 1 {
             FIRST_OFFSET
