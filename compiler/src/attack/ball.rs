@@ -43,6 +43,13 @@ impl<'a> Ball<'a> {
         }
     }
 
+    /// The least and the largest value that each pixel can have in an L∞ ball.
+    pub(super) fn bounds(&self) -> (Vec<f32>, Vec<f32>) {
+        let epsilon = self.threat.epsilon;
+        let bound = |of: fn(f32, f32) -> f32| self.clean.iter().map(|x| of(*x, epsilon)).collect();
+        (bound(low), bound(high))
+    }
+
     /// Whether `image` is in the ball.
     pub fn contains(&self, image: &[f32]) -> bool {
         let in_range = image.iter().all(|x| (0.0..=1.0).contains(x));

@@ -3,11 +3,28 @@
 use super::Examples;
 use crate::classifier::decision;
 
+/// Images in one question, where an attack could ask any number at once: enough to keep a device busy.
+pub(super) const AT_ONCE: usize = 512;
+
 /// The examples that are still attacked. A network is only ever asked about these, side by side without gaps.
 pub(super) struct Live<'e> {
     examples: Examples<'e>,
     indices: Vec<usize>,
     turned: Vec<Option<Vec<f32>>>,
+}
+
+/// Closes the gaps that settled examples leave in `images`, of which there was one for each live example: those of `left` move up, in
+/// order.
+pub(super) fn close_gaps(images: &mut Vec<f32>, left: &[Slot], pixels: usize) {
+    for (place, slot) in left.iter().enumerate() {
+        if slot.place != place {
+            images.copy_within(
+                slot.place * pixels..(slot.place + 1) * pixels,
+                place * pixels,
+            );
+        }
+    }
+    images.truncate(left.len() * pixels);
 }
 
 /// One example that is still attacked.
@@ -77,14 +94,23 @@ impl<'e> Live<'e> {
         images: &[f32],
         decisions: &[Option<usize>],
     ) -> Vec<Slot> {
-        let pixels = self.examples.pixels();
         let labels = self.examples.labels();
+        let rows = self.indices.iter().zip(decisions);
+        let turned: Vec<bool> = rows
+            .map(|(index, decision)| *decision != Some(labels[*index]))
+            .collect();
+        self.settle_done(images, &turned)
+    }
+
+    /// The same for those that are `done` by whatever the attack demands.
+    pub(super) fn settle_done(&mut self, images: &[f32], done: &[bool]) -> Vec<Slot> {
+        let pixels = self.examples.pixels();
         let mut left = Vec::with_capacity(self.indices.len());
-        for (place, (&index, decision)) in self.indices.iter().zip(decisions).enumerate() {
-            if *decision == Some(labels[index]) {
-                left.push(Slot { place, index });
-            } else {
+        for (place, (&index, done)) in self.indices.iter().zip(done).enumerate() {
+            if *done {
                 self.turned[index] = Some(images[place * pixels..][..pixels].to_vec());
+            } else {
+                left.push(Slot { place, index });
             }
         }
         self.indices = left.iter().map(|slot| slot.index).collect();

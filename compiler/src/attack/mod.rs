@@ -4,39 +4,52 @@
 //! [`Classifier`] logits, [`Decider`] decisions alone. Whatever it does, it ends inside the [`Ball`]. Non-goals: which images are attacked
 //! and how results are counted ([`evaluate`](crate::evaluate)).
 
+mod adam;
 mod apgd;
 mod apgd_t;
 mod ascent;
 mod ball;
+mod carlini_wagner;
 mod deepfool;
 mod examples;
 mod fab;
 mod fgsm;
+mod hop_skip_jump;
 mod live;
 mod loss;
 mod method;
 mod mi_fgsm;
 mod n_fgsm;
+mod noise;
 mod pgd;
 mod plane;
 mod settings;
+mod spsa;
+mod square;
 mod targets;
 mod threat;
+mod transfer;
 
 pub use apgd::{Apgd, ApgdLoss};
 pub use apgd_t::ApgdT;
 pub use ball::Ball;
+pub use carlini_wagner::CarliniWagner;
 pub use deepfool::DeepFool;
 pub use examples::Examples;
 pub use fab::FabT;
 pub use fgsm::Fgsm;
+pub use hop_skip_jump::HopSkipJump;
 pub use loss::{CrossEntropy, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
 pub use method::{Access, Method, NamedAttack, Victim};
 pub use mi_fgsm::MiFgsm;
 pub use n_fgsm::NFgsm;
+pub use noise::Noise;
 pub use pgd::{Pgd, PgdLoss};
 pub use settings::{AttackSettings, Circumstances, Unsuitable};
+pub use spsa::Spsa;
+pub use square::Square;
 pub use threat::{Norm, ThreatModel};
+pub use transfer::Transfer;
 
 use crate::classifier::{Classifier, ComputeError, Decider, Differentiable};
 

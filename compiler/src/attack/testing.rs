@@ -200,6 +200,17 @@ pub(crate) fn queries_without_success<A: for<'m> Attack<Gradients<'m>>>(
     asked
 }
 
+/// Two classes, and images far from the boundary between them, and from the ends of [0, 1], which play no part then. Returns them with their
+/// label.
+pub(crate) fn images_with_a_way_out() -> (Linear, Vec<f32>, usize) {
+    let mut model = Linear::random(2, 16, 1);
+    model.biases[0] += 1.0;
+    let images = random_images(6, 16, 2);
+    let images: Vec<f32> = images.iter().map(|x| 0.4 + 0.2 * x).collect();
+    assert_eq!(model.labels(&images), [0; 6]);
+    (model, images, 0)
+}
+
 /// Checks what every attack promises of `perturb`: one image each, all in the ball of `threat` to the last bit, the same again for the
 /// same seeds, and the same for an example alone as in company. Returns the share of images that `model` then decides wrongly.
 pub(crate) fn check_promises(

@@ -1,0 +1,127 @@
+//! Square Attack on linear networks, and its schedule.
+
+use std::sync::atomic::Ordering;
+
+use super::super::testing::{Linear, check_promises, random_images};
+use super::*;
+use crate::classifier::Classifier;
+
+fn weights(pixels: usize) -> Vec<f32> {
+    (0..pixels)
+        .map(|pixel| (if pixel % 3 == 0 { -1.0 } else { 1.0 }) * (1.0 + pixel as f32 / 8.0))
+        .collect()
+}
+
+#[test]
+fn it_finds_the_corner_of_a_linear_network_with_all_its_queries() {
+    let weights = weights(16);
+    let model = Linear::pair(&weights);
+    // Too far from the boundary to be turned, with two pixels at the ends of [0, 1].
+    let mut clean: Vec<f32> = weights.iter().map(|w| 0.5 + 0.3 * w.signum()).collect();
+    (clean[0], clean[1]) = (0.0, 1.0);
+    let threat = ThreatModel::linf(0.1);
+    let square = Square {
+        threat,
+        queries: 1500,
+    };
+    let examples = Examples::new(&clean, &[0], &[3]);
+    let moved = square.perturb(&model, &examples).unwrap();
+    let (low, high) = Ball::new(threat, &clean).bounds();
+    let corner: Vec<f32> = (0..16)
+        .map(|pixel| {
+            if weights[pixel] > 0.0 {
+                low[pixel]
+            } else {
+                high[pixel]
+            }
+        })
+        .collect();
+    assert_eq!(moved, corner);
+    assert_eq!(model.asked.load(Ordering::Relaxed), square.budget());
+}
+
+#[test]
+fn in_l2_it_comes_near_the_steepest_point() {
+    // One half of the image up, the other down: what windows of at least 3 × 3 can follow.
+    let weights: Vec<f32> = (0..64)
+        .map(|pixel| if pixel < 32 { 1.0 } else { -2.0 })
+        .collect();
+    let model = Linear::pair(&weights);
+    let clean: Vec<f32> = weights.iter().map(|w| 0.5 + 0.3 * w.signum()).collect();
+    let square = Square {
+        threat: ThreatModel::l2(1.0),
+        queries: 3000,
+    };
+    let examples = Examples::new(&clean, &[0], &[3]);
+    let moved = square.perturb(&model, &examples).unwrap();
+    let along = |image: &[f32]| -> f32 {
+        let terms = image.iter().zip(&clean).zip(&weights);
+        terms.map(|((x, clean), w)| (x - clean) * w).sum()
+    };
+    let steepest = squares(&weights).sqrt() as f32;
+    let reached = -along(&moved) / steepest;
+    assert!(reached > 0.8, "{reached}");
+}
+
+#[test]
+fn it_keeps_its_promises_and_turns_what_is_well_within_reach() {
+    let model = Linear::random(5, 64, 1);
+    let images = random_images(12, 64, 2);
+    let labels = model.labels(&images);
+    for threat in [ThreatModel::linf(0.2), ThreatModel::l2(1.0)] {
+        let square = Square {
+            threat,
+            queries: 600,
+        };
+        let perturb = |examples: &Examples<'_>| square.perturb(&model, examples).unwrap();
+        let turned = check_promises(perturb, &model, threat, &images, &labels);
+        assert!(turned > 0.8, "{turned}");
+    }
+}
+
+/// Three channels of two rows and three columns, and a logit that is lowered only by the last pixel.
+struct Coloured(Linear);
+
+impl Classifier for Coloured {
+    fn input_shape(&self) -> [usize; 3] {
+        [3, 2, 3]
+    }
+
+    fn classes(&self) -> usize {
+        2
+    }
+
+    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
+        self.0.logits(images)
+    }
+}
+
+#[test]
+fn it_works_in_channels_and_reaches_the_last_row_and_column() {
+    let mut weights = weights(18);
+    weights[17] = 9.0;
+    let model = Coloured(Linear::pair(&weights));
+    let clean: Vec<f32> = weights.iter().map(|w| 0.5 + 0.3 * w.signum()).collect();
+    for threat in [ThreatModel::linf(0.1), ThreatModel::l2(0.3)] {
+        let square = Square {
+            threat,
+            queries: 1500,
+        };
+        let examples = Examples::new(&clean, &[0], &[3]);
+        let moved = square.perturb(&model, &examples).unwrap();
+        assert!(moved[17] < clean[17] - 0.09, "{threat:?}: {moved:?}");
+    }
+}
+
+#[test]
+fn windows_shrink_as_the_schedule_says() {
+    let map = Map {
+        channels: 3,
+        height: 32,
+        width: 32,
+    };
+    let sides = |norm| [0, 10, 11, 50, 51, 201, 8001].map(|n| map.side(norm, n));
+    // √(0.8·1024) = 28.6, √(0.4·1024) = 20.2, √(0.2·1024) = 14.3, √(0.05·1024) = 7.2, √(0.8·2/1024) < 2.
+    assert_eq!(sides(Norm::Linf), [29, 29, 20, 20, 14, 10, 1]);
+    assert_eq!(sides(Norm::L2), [29, 29, 21, 21, 15, 11, 3]);
+}
