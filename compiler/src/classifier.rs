@@ -149,9 +149,61 @@ impl Loss for Given<'_> {
     }
 }
 
+/// A function from images to logits as a classifier: whatever a user has.
+pub struct FunctionClassifier<F> {
+    input_shape: [usize; 3],
+    classes: usize,
+    logits: F,
+}
+
+impl<F: Fn(&[f32]) -> Vec<f32> + Sync> FunctionClassifier<F> {
+    /// `logits` is given a batch `[batch, channel, height, width]` in [0, 1], flattened, of images of `input_shape`, and returns
+    /// `[batch, class]`, flattened.
+    pub fn new(input_shape: [usize; 3], classes: usize, logits: F) -> Self {
+        Self {
+            input_shape,
+            classes,
+            logits,
+        }
+    }
+}
+
+impl<F: Fn(&[f32]) -> Vec<f32> + Sync> Classifier for FunctionClassifier<F> {
+    fn input_shape(&self) -> [usize; 3] {
+        self.input_shape
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
+        let logits = (self.logits)(images);
+        let pixels: usize = self.input_shape.iter().product();
+        let expected = images.len() / pixels.max(1) * self.classes;
+        if logits.len() == expected {
+            return Ok(logits);
+        }
+        Err(ComputeError(format!(
+            "the function gave {} numbers where {expected} logits belong",
+            logits.len()
+        )))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_that_gives_another_number_of_logits_is_refused() {
+        let sums = |images: &[f32]| images.chunks(2).map(|x| x[0] + x[1]).collect();
+        let model = FunctionClassifier::new([1, 1, 2], 1, sums);
+        assert_eq!(model.logits(&[1.0, 2.0, 3.0, 4.0]).unwrap(), [3.0, 7.0]);
+        let model = FunctionClassifier::new([1, 1, 2], 2, sums);
+        let error = model.logits(&[1.0, 2.0]).unwrap_err();
+        assert!(error.to_string().contains("1 numbers where 2"), "{error}");
+    }
 
     #[test]
     fn ties_and_non_numbers_decide_for_no_class() {

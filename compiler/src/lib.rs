@@ -9,6 +9,7 @@ pub mod attack;
 pub mod benchmark;
 pub mod classifier;
 pub mod cli;
+pub mod corruption;
 pub mod data;
 pub mod evaluate;
 pub mod execute;

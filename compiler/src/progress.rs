@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Draws bars, or swallows them.
 #[derive(Clone, Copy, Debug)]
@@ -39,20 +39,64 @@ impl Progress {
         )
     }
 
+    /// Several lines at a time.
+    pub fn lines(&self) -> Lines {
+        Lines {
+            all: MultiProgress::with_draw_target(self.target()),
+        }
+    }
+
+    fn target(&self) -> ProgressDrawTarget {
+        if self.visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        }
+    }
+
     fn styled(
         &self,
         label: impl Into<Cow<'static, str>>,
         total: u64,
         template: &str,
     ) -> ProgressBar {
-        let target = if self.visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let style = ProgressStyle::with_template(template).expect("a constant template");
-        ProgressBar::with_draw_target(Some(total), target)
-            .with_style(style.progress_chars("━╸─"))
+        ProgressBar::with_draw_target(Some(total), self.target())
+            .with_style(style(template))
             .with_prefix(label)
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("a constant template");
+    style.progress_chars("━╸─")
+}
+
+/// Lines that stay where they are while others change.
+#[derive(Debug)]
+pub struct Lines {
+    all: MultiProgress,
+}
+
+impl Lines {
+    /// Another line: a bar over `total` steps.
+    pub fn bar(&self, label: impl Into<Cow<'static, str>>, total: u64) -> ProgressBar {
+        let template = "{prefix:>28} {bar:20.cyan/dim} {elapsed:>4}  {eta:>4} to go  {msg}";
+        self.line(label, template, total)
+    }
+
+    /// Another line: work without a known end.
+    pub fn spinner(&self, label: impl Into<Cow<'static, str>>) -> ProgressBar {
+        self.line(label, "{prefix:>28} {spinner} {elapsed:>4}", 1)
+    }
+
+    /// Takes all lines away.
+    pub fn clear(&self) {
+        // Nothing is lost if the terminal is gone.
+        let _ = self.all.clear();
+    }
+
+    fn line(&self, label: impl Into<Cow<'static, str>>, template: &str, total: u64) -> ProgressBar {
+        let bar = ProgressBar::new(total).with_style(style(template));
+        self.all.add(bar.with_prefix(label))
     }
 }

@@ -221,7 +221,16 @@ fn attack_judges_packed_models_and_checkpoints() {
             let mut command = on("attack", &run.join(name));
             json(
                 command
-                    .args(["--samples", "60", "--steps", "5", "--seed", "7"])
+                    .args([
+                        "--samples",
+                        "60",
+                        "--seed",
+                        "7",
+                        "--attack",
+                        "fgsm",
+                        "--attack",
+                        "pgd",
+                    ])
                     .args(options),
             )
         };

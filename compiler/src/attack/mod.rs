@@ -26,6 +26,7 @@ mod plane;
 mod settings;
 mod spsa;
 mod square;
+mod suite;
 mod targets;
 mod threat;
 mod transfer;
@@ -45,11 +46,14 @@ pub use mi_fgsm::MiFgsm;
 pub use n_fgsm::NFgsm;
 pub use noise::Noise;
 pub use pgd::{Pgd, PgdLoss};
-pub use settings::{AttackSettings, Circumstances, Unsuitable};
+pub use settings::{AttackSettings, Circumstances, NAMED, Unsuitable};
 pub use spsa::Spsa;
 pub use square::Square;
+pub use suite::Suite;
 pub use threat::{Norm, ThreatModel};
 pub use transfer::Transfer;
+
+pub use crate::evaluate::evaluate;
 
 use crate::classifier::{Classifier, ComputeError, Decider, Differentiable};
 

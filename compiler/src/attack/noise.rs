@@ -15,18 +15,21 @@ pub struct Noise {
     /// How far the points may lie.
     pub threat: ThreatModel,
     /// Points per image.
-    pub tries: usize,
+    pub queries: usize,
 }
 
 impl Noise {
-    /// A hundred tries.
+    /// A hundred queries.
     pub fn new(threat: ThreatModel) -> Self {
-        Self { threat, tries: 100 }
+        Self {
+            threat,
+            queries: 100,
+        }
     }
 
     /// The most queries per example.
     pub fn budget(&self) -> usize {
-        self.tries
+        self.queries
     }
 }
 
@@ -40,7 +43,7 @@ impl Attack<Decisions<'_>> for Noise {
             .map(|index| examples.stream(index, "noise", &[]))
             .collect();
         let mut live = Live::new(*examples);
-        for _ in 0..self.tries {
+        for _ in 0..self.queries {
             if live.is_empty() {
                 break;
             }

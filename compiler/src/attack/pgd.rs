@@ -50,6 +50,11 @@ impl Pgd {
         }
     }
 
+    /// The most queries of an example.
+    pub(super) fn budget(&self) -> usize {
+        self.restarts * (self.steps + 1)
+    }
+
     /// A uniformly random point of the ball (in L2, of the ball before [0, 1] cuts it off).
     fn start(&self, examples: &Examples<'_>, index: usize, restart: usize) -> Vec<f32> {
         let mut random = examples.stream(index, "pgd start", &[restart as u64]);

@@ -156,7 +156,7 @@ fn story(record: &RunRecord, dense_ms: f64, sparse_ms: f64, artifact: &str) -> S
         "\n{}\n  {}\n\n  The sparse model is {artifact}. What next:\n\
          \n  what is inside, layer by layer\n    {program} inspect {artifact}\n\
          \x20 time per layer\n    {program} bench {artifact}\n\
-         \x20 a stronger attack\n    {program} attack {artifact} --steps 50 --restarts 5\n\
+         \x20 AutoAttack, and whether its figure is real (minutes)\n    {program} attack {artifact}\n\
          \x20 the same on all 60,000 images (first: {program} data fetch fashion-mnist)\n\
          \x20   {program} compile models/recipes/demo.toml --data fashion-mnist\n",
         table(&rows),

@@ -50,6 +50,13 @@ impl Failure {
         }
     }
 
+    pub(super) fn output(message: String) -> Self {
+        Self {
+            message,
+            kind: Kind::Output,
+        }
+    }
+
     pub(super) fn input(message: String) -> Self {
         Self {
             message,
@@ -164,7 +171,8 @@ impl From<EvaluateError> for Failure {
 fn evaluate_kind(error: &EvaluateError) -> Kind {
     match error {
         EvaluateError::Compute(_) | EvaluateError::OutOfBall { .. } => Kind::Internal,
-        EvaluateError::Journal(JournalError::Write(_) | JournalError::Lock(_)) => Kind::Output,
+        EvaluateError::Write(_)
+        | EvaluateError::Journal(JournalError::Write(_) | JournalError::Lock(_)) => Kind::Output,
         _ => Kind::Input,
     }
 }

@@ -4,22 +4,29 @@
 //! victim's own decision on each perturbed image. Non-goals: the attacks themselves (`attack`).
 
 mod bar;
+mod checks;
+mod corrupted;
 mod counted;
 mod interval;
 mod journal;
 mod packed;
 mod runner;
+mod saved;
 
 pub use bar::Bar;
+pub use checks::{Check, Checks, Status, SweepPoint, check_evaluation};
+pub use corrupted::{CorruptedAccuracy, corrupted_accuracies};
 pub use interval::wilson;
 pub use journal::{BatchRecord, FolderJournal, Journal, JournalError, Volatile};
 pub use packed::PackedClassifier;
 pub use runner::{Observer, Silent};
+pub use saved::save_adversarial;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_file::WriteError;
 use crate::attack::{Attack, Examples, Gradients, NamedAttack, Norm, ThreatModel, Victim};
 use crate::classifier::{ComputeError, Differentiable};
 use crate::data::Dataset;
@@ -148,6 +155,9 @@ pub enum EvaluateError {
     /// The state of an earlier, interrupted run cannot be used, or this one's not be kept.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Turned images could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// Attacks `victim` as `protocol` says. `journal` remembers finished batches, so that a killed evaluation can go on; `observer` is told
@@ -184,7 +194,8 @@ pub fn evaluate(
             &survivors
         };
         observer.attack(number, attack, attacked.len());
-        let found = runner.attack(&attack.name, attack, protocol.threat, attacked)?;
+        let key = format!("{number:02}-{}", attack.name);
+        let found = runner.attack(&key, attack, protocol.threat, attacked)?;
         let left = attacked.len() - found.turned.len();
         attacks.push(AttackResult {
             name: attack.name.clone(),

@@ -1,5 +1,6 @@
 //! What a user can get wrong ends in one line that names it, the documented exit code, and nothing half-written.
 
+mod attack;
 mod data;
 mod engine;
 mod model;

@@ -87,7 +87,8 @@ fn attack_judges_onnx_runtime_s_logits_of_any_model() {
             .arg(&exported),
     )
     .json();
-    let arguments = "attack --samples 50 --epsilon 0.03 --steps 5 --restarts 1";
+    let arguments =
+        "attack --samples 50 --epsilon 0.03 --attack pgd --steps 5 --restarts 1 --no-checks";
     let mut own = sinew(arguments);
     let own = Outcome::of(own.arg(run.join("model.sinew")).arg("--json")).json();
     assert_eq!(own["engine"], "sinew");

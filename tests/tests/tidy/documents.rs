@@ -28,6 +28,36 @@ fn the_readme_lists_every_command_network_and_criterion() {
 }
 
 #[test]
+fn every_attack_and_every_check_is_explained() {
+    let explained = read("docs/ROBUSTNESS.md");
+    for (name, _) in sinew::attack::NAMED {
+        assert!(explained.contains(&format!("`{name}`")), "no {name}");
+    }
+    let mut checks = 0;
+    for Source { path, text } in sources("compiler/src/evaluate/checks", ".rs") {
+        if path.ends_with("tests.rs") {
+            continue;
+        }
+        // Such as `check(` and, on this line or the next, `"zero-gradients",`.
+        for call in text
+            .split("check(")
+            .chain(text.split("changes_little("))
+            .skip(1)
+        {
+            let first = call.trim_start().trim_start_matches("bench, ");
+            if let Some(name) = first
+                .strip_prefix('"')
+                .and_then(|rest| rest.split('"').next())
+            {
+                assert!(explained.contains(&format!("`{name}`")), "no {name}");
+                checks += 1;
+            }
+        }
+    }
+    assert!(checks >= 12, "only {checks} checks were found");
+}
+
+#[test]
 fn the_architecture_has_a_line_for_every_module() {
     let architecture = read("docs/ARCHITECTURE.md");
     for folder in ["runtime/src", "models/src", "compiler/src"] {

@@ -73,6 +73,7 @@ fn crates_depend_only_on_those_below_them() {
     assert_eq!(own("models"), [""; 0]);
     assert_eq!(own("compiler"), ["sinew-models", "sinew-runtime"]);
     assert_eq!(own("examples/rust"), ["sinew-runtime"]);
+    assert_eq!(own("examples/rust/attack"), ["sinew"]);
     assert!(!manifest("models").contains("burn"));
 }
 

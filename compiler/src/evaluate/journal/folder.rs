@@ -141,7 +141,13 @@ fn encode(indices: &[usize], record: &BatchRecord) -> Vec<u8> {
     let images: Vec<u8> = images.flat_map(|x| x.to_le_bytes()).collect();
     let attacked = numbers(indices);
     let (queries, seconds) = (record.queries.to_string(), record.seconds.to_string());
-    let hash = hash([&turned, &images, &attacked, queries.as_bytes(), seconds.as_bytes()]);
+    let hash = hash([
+        &turned,
+        &images,
+        &attacked,
+        queries.as_bytes(),
+        seconds.as_bytes(),
+    ]);
     let view = |dtype, shape, bytes| {
         TensorView::new(dtype, shape, bytes).expect("as many bytes as the shape says")
     };
@@ -166,7 +172,13 @@ fn decode(bytes: &[u8], indices: &[usize]) -> Option<BatchRecord> {
     let file = SafeTensors::deserialize(bytes).ok()?;
     let data = |name| file.tensor(name).ok().map(|tensor| tensor.data());
     let (turned, images, attacked) = (data(TURNED)?, data(IMAGES)?, data(ATTACKED)?);
-    let found = hash([turned, images, attacked, queries.as_bytes(), seconds.as_bytes()]);
+    let found = hash([
+        turned,
+        images,
+        attacked,
+        queries.as_bytes(),
+        seconds.as_bytes(),
+    ]);
     if metadata.get(HASH)? != &found || attacked != numbers(indices) {
         return None;
     }

@@ -1,0 +1,151 @@
+//! An evaluation as people read it: a table in a terminal, a card in Markdown.
+
+use super::super::table::{grouped, percent, table};
+use super::Report;
+use crate::corruption::{Corruption, SEVERITIES};
+use crate::evaluate::{Check, Status};
+
+const HEADER: [&str; 7] = [
+    "",
+    "robust",
+    "95 % interval",
+    "attacked",
+    "turned",
+    "queries",
+    "seconds",
+];
+
+/// Header and rows.
+fn rows(report: &Report) -> Vec<Vec<String>> {
+    let evaluation = &report.evaluation;
+    let interval = |[low, high]: [f64; 2]| format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high);
+    let mut rows = vec![
+        HEADER.map(str::to_owned).to_vec(),
+        vec![
+            "clean".to_owned(),
+            percent(evaluation.clean_accuracy),
+            interval(evaluation.clean_interval),
+            grouped(evaluation.samples as u64),
+        ],
+    ];
+    for attack in &evaluation.attacks {
+        rows.push(vec![
+            attack.name.clone(),
+            percent(attack.robust_accuracy),
+            interval(attack.robust_interval),
+            grouped(attack.attacked as u64),
+            grouped(attack.turned.len() as u64),
+            grouped(attack.queries.round() as u64),
+            format!("{:.1}", attack.seconds),
+        ]);
+    }
+    rows.push(vec![
+        "all attacks".to_owned(),
+        percent(evaluation.robust_accuracy),
+        interval(evaluation.robust_interval),
+    ]);
+    rows
+}
+
+/// What makes the figures mean something.
+fn conditions(report: &Report) -> String {
+    let evaluation = &report.evaluation;
+    let which = if report.shuffled { "random" } else { "first" };
+    let how = match report.suite {
+        Some(_) => "each attack on the survivors of those before it",
+        None => "each attack on all classified images",
+    };
+    format!(
+        "{} ball of radius {} around pixels in [0, 1]; {which} {} test images of {}, seed {}; {how}; queries: mean of an attacked image",
+        evaluation.norm.symbol(),
+        evaluation.epsilon,
+        grouped(evaluation.samples as u64),
+        report.data,
+        evaluation.seed,
+    )
+}
+
+fn corruption_rows(report: &Report) -> Vec<Vec<String>> {
+    let header = (1..=SEVERITIES).map(|severity| severity.to_string());
+    let mut rows = vec![["severity".to_owned()].into_iter().chain(header).collect()];
+    for name in Corruption::ALL {
+        let figures = report.corruptions.iter().filter(|c| c.name == name);
+        let label = serde_json::to_value(name).expect("a name");
+        let label = label.as_str().unwrap_or_default().to_owned();
+        rows.push(
+            [label]
+                .into_iter()
+                .chain(figures.map(|c| percent(c.accuracy)))
+                .collect(),
+        );
+    }
+    rows
+}
+
+fn mark(check: &Check) -> &'static str {
+    match check.status {
+        Status::Passed => "passed",
+        Status::Warning => "WARNING",
+    }
+}
+
+/// For a terminal.
+pub(super) fn text(report: &Report) -> String {
+    let mut text = format!("\n{}\n  {}\n", table(&rows(report)), conditions(report));
+    if !report.corruptions.is_empty() {
+        text += &format!(
+            "\n  without an adversary, on corrupted images\n\n{}",
+            table(&corruption_rows(report))
+        );
+    }
+    let checks = &report.checks.checks;
+    if checks.is_empty() {
+        return text + "\n  not checked for masked gradients\n";
+    }
+    let name_width = checks
+        .iter()
+        .map(|check| check.name.len())
+        .max()
+        .unwrap_or(0);
+    text += "\n  is the figure real?\n";
+    for check in checks {
+        let (mark, name, detail) = (mark(check), &check.name, &check.detail);
+        text += &format!("  {mark:<7}  {name:<name_width$}  {detail}\n");
+    }
+    text
+}
+
+/// For a model's documentation.
+pub(super) fn markdown(report: &Report) -> String {
+    let table = |rows: &[Vec<String>]| {
+        let width = rows[0].len();
+        let line = |row: &Vec<String>| {
+            let mut cells = row.clone();
+            cells.resize(width, String::new());
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rule = format!("|---{}|\n", "|---:".repeat(width - 1));
+        let body: String = rows[1..].iter().map(line).collect();
+        line(&rows[0]) + &rule + &body
+    };
+    let mut card = format!(
+        "## Robustness of {}\n\n{}\n{}.\n",
+        report.model.display(),
+        table(&rows(report)),
+        conditions(report)
+    );
+    if !report.corruptions.is_empty() {
+        card += &format!(
+            "\nAccuracy on corrupted images, without an adversary:\n\n{}",
+            table(&corruption_rows(report))
+        );
+    }
+    if report.checks.checks.is_empty() {
+        return card + "\nNot checked for masked gradients.\n";
+    }
+    card += "\nChecks:\n\n";
+    for check in &report.checks.checks {
+        card += &format!("- {} **{}**: {}\n", mark(check), check.name, check.detail);
+    }
+    card + &format!("\nMade with sinew {}.\n", env!("CARGO_PKG_VERSION"))
+}
