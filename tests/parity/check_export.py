@@ -11,13 +11,11 @@ virtual environment in the user's cache.
 
 import collections
 import contextlib
-import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
-import venv
+
+from environment import PARITY, cargo, enter
 
 PACKAGES = ["numpy==2.4.6", "onnx==1.22.0", "onnxruntime==1.32.0", "openvino==2026.4.1"]
 
@@ -43,42 +41,15 @@ KNOWN = {
     },
 }
 
-PARITY = pathlib.Path(__file__).resolve().parent
-
 
 def main():
-    python = environment()
-    if pathlib.Path(sys.prefix) != python.parent.parent:
-        os.execv(python, [python, *sys.argv])
+    enter(PACKAGES)
     with contextlib.ExitStack() as stack:
         folder = sys.argv[1] if sys.argv[1:] else stack.enter_context(tempfile.TemporaryDirectory())
         folder = pathlib.Path(folder)
         folder.mkdir(exist_ok=True)
         cargo(["test", "-p", "sinew-tests", "--test", "onnx", "--", "--ignored", "write_exported_networks"], EXPORT_FOLDER=folder.resolve())
         return compare(folder)
-
-
-def environment():
-    """The interpreter of the virtual environment, which is made if it is not there."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    versions = "-".join(package.replace("==", "-") for package in PACKAGES)
-    folder = cache / "sinew" / f"parity-{versions}"
-    python = folder / "bin" / "python"
-    done = folder / "done"
-    if not done.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-        done.touch()
-    return python
-
-
-def cargo(arguments, **variables):
-    """Runs cargo in release mode and gives its standard output."""
-    command = ["cargo", arguments[0], "--release", *arguments[1:]]
-    process = subprocess.run(
-        command, cwd=PARITY, env=os.environ | variables, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return process.stdout
 
 
 def check(path, images):
