@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use proptest::prelude::*;
+
 use super::super::testing::{Linear, check_promises, random_images};
 use super::*;
 use crate::classifier::Classifier;
@@ -124,4 +126,62 @@ fn windows_shrink_as_the_schedule_says() {
     // √(0.8·1024) = 28.6, √(0.4·1024) = 20.2, √(0.2·1024) = 14.3, √(0.05·1024) = 7.2, √(0.8·2/1024) < 2.
     assert_eq!(sides(Norm::Linf), [29, 29, 20, 20, 14, 10, 1]);
     assert_eq!(sides(Norm::L2), [29, 29, 21, 21, 15, 11, 3]);
+}
+
+proptest! {
+    #[test]
+    fn in_l2_one_window_takes_the_length_of_both_and_the_rest_keeps_its_direction(
+        seed in any::<u64>(), side in 3usize..=8,
+    ) {
+        let map = Map {
+            channels: 3,
+            height: 8,
+            width: 9,
+        };
+        let epsilon = 0.4;
+        // In the middle of [0, 1], which cuts off nothing then.
+        let clean = [0.5f32; 3 * 8 * 9];
+        let seeds = [seed];
+        let examples = Examples::new(&clean, &[0], &seeds);
+        let mut search = Search::new(ThreatModel::l2(epsilon), map, &examples, 0);
+        let mut image = clean.to_vec();
+        search.start(&mut image, &Pattern::new(1));
+        // A pixel goes back, so that a part of ε is unused.
+        image[40] = 0.5;
+        let delta = |image: &[f32]| -> Vec<f32> { image.iter().map(|x| x - 0.5).collect() };
+        let before = delta(&image);
+        let window = map.random_window(side, &mut search.random);
+        let other = map.random_window(side, &mut search.random);
+        search.move_length(&mut image, &Pattern::new(side), &window, &other);
+        let after = delta(&image);
+
+        let epsilon = f64::from(epsilon);
+        prop_assert!((squares(&after).sqrt() - epsilon).abs() < 1e-5);
+        let inside = |window: &Window, pixel: usize| {
+            let (row, column) = (pixel / 9 % 8, pixel % 9);
+            window.rows.contains(&row) && window.columns.contains(&column)
+        };
+        let (mut windows, mut rest, mut rest_after) = (0.0, Vec::new(), Vec::new());
+        for pixel in 0..clean.len() {
+            if inside(&window, pixel) || inside(&other, pixel) {
+                windows += f64::from(before[pixel]).powi(2);
+                if !inside(&window, pixel) {
+                    prop_assert_eq!(after[pixel], 0.0);
+                }
+            } else {
+                rest.push(before[pixel]);
+                rest_after.push(after[pixel]);
+            }
+        }
+        // The rest and each channel of the window have their lengths but for one common scale, which brings all to ε.
+        let length = windows + (epsilon * epsilon - squares(&before)) / 3.0;
+        let scale = epsilon / (squares(&rest) + 3.0 * length).sqrt();
+        for (before, after) in rest.iter().zip(&rest_after) {
+            prop_assert!((f64::from(*before) * scale - f64::from(*after)).abs() < 1e-5);
+        }
+        for channel in 0..3 {
+            let found = map.squares(&after, channel, &window).sqrt();
+            prop_assert!((found - scale * length.sqrt()).abs() < 1e-5, "{}", found);
+        }
+    }
 }
