@@ -84,6 +84,19 @@ impl Lines {
         self.line(label, template, total)
     }
 
+    /// Another line: words alone.
+    pub fn text(&self, label: impl Into<Cow<'static, str>>) -> ProgressBar {
+        self.line(label, "{prefix:>28} {msg}", 1)
+    }
+
+    /// Ends a bar: it stays, without a time to go.
+    pub fn finish(&self, bar: &ProgressBar, message: String) {
+        bar.set_style(style(
+            "{prefix:>28} {bar:20.cyan/dim} {elapsed:>4}              {msg}",
+        ));
+        bar.finish_with_message(message);
+    }
+
     /// Another line: work without a known end.
     pub fn spinner(&self, label: impl Into<Cow<'static, str>>) -> ProgressBar {
         self.line(label, "{prefix:>28} {spinner} {elapsed:>4}", 1)

@@ -82,7 +82,7 @@ fn a_folder_in_use_is_left_alone() {
     assert_fails(
         &mut compile(folder.path(), RECIPE),
         OUTPUT,
-        &[text(&run), "another run"],
+        &[text(&run), "another process"],
     );
     assert!(contents(&run) == before);
 }

@@ -13,6 +13,7 @@ use crate::progress::{Lines, Progress};
 /// One line per attack: how far it is, and how much accuracy it has left.
 pub(super) struct LiveTable {
     lines: Lines,
+    clean: ProgressBar,
     bars: Vec<ProgressBar>,
     checks: Mutex<Option<ProgressBar>>,
     /// The attack at work.
@@ -29,6 +30,7 @@ pub(super) struct LiveTable {
 impl LiveTable {
     pub(super) fn new(progress: &Progress, attacks: &[NamedAttack<'_>]) -> Self {
         let lines = progress.lines();
+        let clean = lines.text("clean");
         let bars = attacks.iter().map(|attack| {
             let bar = lines.bar(attack.name.clone(), 1);
             bar.set_message("waits");
@@ -37,6 +39,7 @@ impl LiveTable {
         let bars = bars.collect();
         Self {
             lines,
+            clean,
             bars,
             checks: Mutex::new(None),
             current: AtomicUsize::new(0),
@@ -80,6 +83,9 @@ impl Observer for LiveTable {
     fn clean(&self, classified: usize, samples: usize) {
         self.samples.store(samples, Ordering::Relaxed);
         self.left.store(classified, Ordering::Relaxed);
+        let samples = grouped(samples as u64);
+        let message = format!("{} of {samples} images", self.robust());
+        self.clean.set_message(message);
     }
 
     fn attack(&self, number: usize, attack: &NamedAttack<'_>, images: usize) {
@@ -128,11 +134,9 @@ impl Observer for LiveTable {
 
     fn finished(&self, _number: usize, result: &AttackResult) {
         if let Some(bar) = self.bar() {
-            bar.finish_with_message(format!(
-                "{} left  {} turned",
-                percent(result.robust_accuracy),
-                result.turned.len()
-            ));
+            let (accuracy, turned) = (percent(result.robust_accuracy), result.turned.len());
+            let message = format!("{accuracy} left  {turned} turned");
+            self.lines.finish(bar, message);
         }
     }
 }
