@@ -27,7 +27,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file::WriteError;
-use crate::attack::{Attack, Examples, Gradients, NamedAttack, Norm, ThreatModel, Victim};
+use crate::attack::{
+    Access, Attack, Examples, Gradients, NamedAttack, Norm, ThreatModel, Unsuitable, Victim,
+};
 use crate::classifier::{ComputeError, Differentiable};
 use crate::data::Dataset;
 use crate::seed::seeds;
@@ -127,6 +129,23 @@ pub enum EvaluateError {
     /// Not a radius.
     #[error("evaluate: ε = {0} is not in [0, 1], the range of a pixel, or for L2 not a number ≥ 0")]
     Epsilon(f32),
+    /// The network is about other images or other classes.
+    #[error(
+        "evaluate: the network takes {takes:?} images and gives {gives} logits, the data are {shape:?} of {classes} classes"
+    )]
+    Unfit {
+        /// `[channel, height, width]` that the network takes.
+        takes: [usize; 3],
+        /// How many logits it gives.
+        gives: usize,
+        /// Shape of the data's images.
+        shape: [usize; 3],
+        /// How many classes the data have.
+        classes: usize,
+    },
+    /// A check asked for an attack that makes no sense here.
+    #[error(transparent)]
+    Unsuitable(#[from] Unsuitable),
     /// An attack has to see more than the victim shows.
     #[error(
         "evaluate: attack {attack} needs {needs:?} of the network, which shows its {shows:?} alone"
@@ -135,9 +154,9 @@ pub enum EvaluateError {
         /// The attack.
         attack: String,
         /// What it has to see.
-        needs: crate::attack::Access,
+        needs: Access,
         /// What there is.
-        shows: crate::attack::Access,
+        shows: Access,
     },
     /// An attack broke the threat model.
     #[error(
@@ -245,6 +264,18 @@ fn check(
     }
     if let Some(&index) = samples.indices.iter().find(|index| **index >= count) {
         return Err(EvaluateError::NoImage { index, count });
+    }
+    let (shape, classes) = (samples.data.shape(), samples.data.classes().len());
+    if let Some(model) = victim.classifier() {
+        let (takes, gives) = (model.input_shape(), model.classes());
+        if (takes, gives) != (shape, classes) {
+            return Err(EvaluateError::Unfit {
+                takes,
+                gives,
+                shape,
+                classes,
+            });
+        }
     }
     let ThreatModel { norm, epsilon } = protocol.threat;
     let largest = match norm {

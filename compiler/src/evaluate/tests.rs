@@ -157,6 +157,11 @@ fn what_cannot_be_measured_is_refused() {
         result.err().unwrap().to_string()
     };
     let white = Victim::Gradients(&model);
+    let other = [Linear::pair(&[1.0; 4]), Linear::random(3, 9, 1)];
+    for model in &other {
+        let problem = refused(Victim::Logits(model), &[0], &protocol(&[], 0.1, true));
+        assert!(problem.contains("[1, 3, 3] of 2 classes"), "{problem}");
+    }
     let fgsm = protocol(&[FGSM], 0.1, true);
     assert!(refused(white, &[], &fgsm).contains("no images"));
     assert!(refused(white, &[40], &fgsm).contains("image 40 of 40"));
