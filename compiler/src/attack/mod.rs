@@ -76,3 +76,5 @@ pub trait Attack<Model: ?Sized>: Send + Sync {
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
