@@ -102,6 +102,7 @@ pub(super) fn text(report: &Report) -> String {
     if checks.is_empty() {
         return text + "\n  not checked for masked gradients\n";
     }
+    text += &curve(report);
     let name_width = checks
         .iter()
         .map(|check| check.name.len())
@@ -113,6 +114,32 @@ pub(super) fn text(report: &Report) -> String {
         text += &format!("  {mark:<7}  {name:<name_width$}  {detail}\n");
     }
     text
+}
+
+/// Accuracy against ε, a bar for each radius.
+fn curve(report: &Report) -> String {
+    const WIDTH: f64 = 40.0;
+    let sweep = &report.checks.sweep;
+    let Some(first) = sweep.first() else {
+        return String::new();
+    };
+    let mut text = format!(
+        "\n  accuracy against ε, {} classified images, APGD-CE with 20 steps\n",
+        first.samples
+    );
+    for point in sweep {
+        let bar = "█".repeat((WIDTH * point.robust_accuracy).round() as usize);
+        let accuracy = 100.0 * point.robust_accuracy;
+        let epsilon = rounded(point.epsilon);
+        text += &format!("  {epsilon:>8}  {bar:<40} {accuracy:3.0} %\n");
+    }
+    text
+}
+
+/// Up to four decimals.
+fn rounded(epsilon: f32) -> String {
+    let text = format!("{epsilon:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// For a model's documentation.
@@ -142,6 +169,19 @@ pub(super) fn markdown(report: &Report) -> String {
     }
     if report.checks.checks.is_empty() {
         return card + "\nNot checked for masked gradients.\n";
+    }
+    let sweep = &report.checks.sweep;
+    if let Some(first) = sweep.first() {
+        let points = sweep
+            .iter()
+            .map(|p| vec![rounded(p.epsilon), percent(p.robust_accuracy)]);
+        let header = vec!["ε".to_owned(), "robust".to_owned()];
+        let rows: Vec<Vec<String>> = [header].into_iter().chain(points).collect();
+        card += &format!(
+            "\nAccuracy against ε, {} classified images, APGD-CE with 20 steps:\n\n{}",
+            first.samples,
+            table(&rows)
+        );
     }
     card += "\nChecks:\n\n";
     for check in &report.checks.checks {
