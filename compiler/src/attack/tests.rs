@@ -1,3 +1,5 @@
+//! What holds for every attack.
+
 use proptest::prelude::*;
 
 use super::testing::{Linear, check_promises, random_images};

@@ -1,3 +1,5 @@
+//! Evaluation of a model whose strongest attack is known.
+
 use super::*;
 use crate::attack::testing::Linear;
 use crate::attack::{AttackSettings, Circumstances};

@@ -44,7 +44,7 @@ fn every_attack_and_every_check_is_explained() {
             .chain(text.split("changes_little("))
             .skip(1)
         {
-            let first = call.trim_start().trim_start_matches("bench, ");
+            let first = call.trim_start().trim_start_matches("bench,").trim_start();
             if let Some(name) = first
                 .strip_prefix('"')
                 .and_then(|rest| rest.split('"').next())

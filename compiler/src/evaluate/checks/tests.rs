@@ -1,3 +1,5 @@
+//! Networks that were masked on purpose set off the right checks, and an honest one none.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::RngExt;
