@@ -18,6 +18,7 @@ pub mod pack;
 pub mod pipeline;
 pub mod progress;
 pub mod prune;
+pub mod pullback;
 pub mod recipe;
 pub mod seed;
 #[cfg(test)]
