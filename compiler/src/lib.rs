@@ -14,12 +14,14 @@ pub mod data;
 pub mod evaluate;
 pub mod execute;
 pub mod foreign;
+pub mod gradients;
 pub mod lock;
 pub mod onnx_runtime;
 pub mod pack;
 pub mod pipeline;
 pub mod progress;
 pub mod prune;
+pub mod pullback;
 pub mod recipe;
 pub mod seed;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use sinew_models::{Network, Node, Operator, Parameter, ParameterId, Role, ValueId};
 
 /// The same function without the batch norms that follow a convolution or linear layer directly and alone. Others stay.
-pub(super) fn fold_batch_norm(network: &Network) -> Network {
+pub(crate) fn fold_batch_norm(network: &Network) -> Network {
     let mut rebuilt = Rebuilt::default();
     // Where each old value is found in the new graph.
     let mut values = vec![ValueId::INPUT];
@@ -55,13 +55,13 @@ fn foldable(network: &Network, node: &Node) -> Option<usize> {
 }
 
 /// Batch norm as `factor·x + shift`, per channel.
-pub(super) struct BatchNorm {
-    pub(super) factors: Vec<f64>,
-    pub(super) shifts: Vec<f64>,
+pub(crate) struct BatchNorm {
+    pub(crate) factors: Vec<f64>,
+    pub(crate) shifts: Vec<f64>,
 }
 
 impl BatchNorm {
-    pub(super) fn of(network: &Network, operator: &Operator) -> Self {
+    pub(crate) fn of(network: &Network, operator: &Operator) -> Self {
         let Operator::BatchNorm {
             scale,
             shift,

@@ -16,6 +16,8 @@ pub use functions::operator_name;
 pub use manifest::{LayerRecord, Manifest};
 pub use unpack::unpack;
 
+pub(crate) use fold::{BatchNorm, fold_batch_norm};
+
 use sinew_models::Network;
 use sinew_runtime::Model;
 
@@ -45,7 +47,7 @@ const SPARSE_LINEAR_BELOW: f64 = 0.3;
 /// # Errors
 /// If a node exceeds a limit of the format.
 pub fn pack(network: &Network, manifest: &Manifest) -> Result<Vec<u8>, PackError> {
-    let folded = fold::fold_batch_norm(network);
+    let folded = fold_batch_norm(network);
     let plan = lower::lower(&folded)?;
     let manifest = manifest.with_layers(&plan);
     let bytes = write::write(&plan, &manifest.to_bytes());

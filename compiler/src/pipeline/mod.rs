@@ -30,6 +30,7 @@ use crate::data::{self, DataError, DataSource, Dataset};
 use crate::evaluate::{Bar, Evaluation, PackedClassifier, Protocol, Samples, Volatile, evaluate};
 use crate::execute::{DeviceChoice, Executor};
 use crate::foreign;
+use crate::gradients::with_gradients;
 use crate::pack::{self, Manifest};
 use crate::progress::Progress;
 use crate::prune::{AnomalyTable, Statistics, prune};
@@ -63,6 +64,7 @@ pub fn compile(
         recipe,
         folder,
         device: &opened,
+        device_choice: device,
         progress,
         data: Data::new(train_data, test, recipe)?,
     };
@@ -127,6 +129,7 @@ struct Run<'a> {
     recipe: &'a Recipe,
     folder: &'a Path,
     device: &'a Device,
+    device_choice: DeviceChoice,
     progress: &'a Progress,
     data: Data,
 }
@@ -343,19 +346,19 @@ impl Run<'_> {
             alone: true,
             seed: self.recipe.seed,
         };
-        let deployed = PackedClassifier::new(packed)?;
-        let victim = StraightThrough {
-            deployed: &deployed,
-            twin: &Executor::new(network, self.device),
-        };
         let indices: Vec<usize> = (0..self.data.test.len()).collect();
         let samples = Samples {
             data: &self.data.test,
             indices: &indices,
         };
         let bar = Bar::new(self.progress, label, &protocol.attacks, indices.len());
-        let victim = Victim::Gradients(&victim);
-        Ok(evaluate(victim, samples, &protocol, &mut Volatile, &bar)?.evaluation)
+        let deployed = &PackedClassifier::new(packed)?;
+        let findings = with_gradients(network, self.device_choice, |twin| {
+            let victim = StraightThrough { deployed, twin };
+            let victim = Victim::Gradients(&victim);
+            evaluate(victim, samples, &protocol, &mut Volatile, &bar)
+        })?;
+        Ok(findings?.evaluation)
     }
 }
 

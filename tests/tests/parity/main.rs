@@ -4,6 +4,7 @@ mod engines;
 mod gradients;
 mod operators;
 mod pruned;
+mod pullback;
 
 use sinew_runtime::{Isa, Model, Session};
 

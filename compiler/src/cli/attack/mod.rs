@@ -26,7 +26,8 @@ use crate::evaluate::{
     Checks, CorruptedAccuracy, Evaluation, Protocol, Samples, check_evaluation,
     corrupted_accuracies, evaluate, save_adversarial,
 };
-use crate::execute::Executor;
+use crate::gradients::with_gradients;
+use crate::progress::Progress;
 use crate::seed::stream;
 
 /// Attack a model on test images and check whether the result is real; goes on with an attack that was interrupted
@@ -119,71 +120,74 @@ struct Report {
 
 impl AttackCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let threat = self.threat()?;
-        let settings = self.chosen()?;
+        self.threat()?;
+        self.chosen()?;
         self.compute.set_threads()?;
         let device = self.compute.device;
-        let opened = device.open()?;
+        device.open()?;
         let subject = Subject::read(&self.model)?;
         let progress = self.output_options.progress();
         let (test, indices) = self.test_images(&subject, &progress)?;
-        let surrogate = match &self.surrogate {
-            Some(path) => {
-                let surrogate = Subject::read(path)?;
-                surrogate.fits(&test)?;
-                Some(surrogate)
-            }
-            None => None,
+        let samples = Samples {
+            data: &test,
+            indices: &indices,
         };
-        let surrogate_model = surrogate
-            .as_ref()
-            .map(|s| Executor::new(&s.network, &opened));
-        let surrogate_model = surrogate_model.as_ref().map(|s| s as &dyn Differentiable);
+        let Some(path) = &self.surrogate else {
+            return self.attack(&subject, samples, None, &progress);
+        };
+        let surrogate = Subject::read(path)?;
+        surrogate.fits(&test)?;
+        let hash = surrogate.hash()?;
+        with_gradients(&surrogate.network, device, |model| {
+            self.attack(&subject, samples, Some((model, hash)), &progress)
+        })?
+    }
 
-        let classes = subject.network.classes();
+    /// Attacks `subject` on `samples` and prints what came of it. A surrogate comes with its hash.
+    fn attack(
+        &self,
+        subject: &Subject,
+        samples: Samples<'_>,
+        surrogate: Option<(&dyn Differentiable, String)>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let (surrogate, surrogate_hash) = surrogate.unzip();
         let at = Circumstances {
-            threat,
-            classes,
-            surrogate: surrogate_model,
+            threat: self.threat()?,
+            classes: subject.network.classes(),
+            surrogate,
         };
-        let suite = if settings.is_empty() {
-            Some(self.suite.unwrap_or(Suite::Standard))
-        } else {
-            None
-        };
-        let settings = match suite {
-            Some(suite) => suite.attacks(threat, classes, surrogate_model.is_some()),
-            None => settings,
+        let (suite, settings) = match self.chosen()? {
+            none if none.is_empty() => {
+                let suite = self.suite.unwrap_or(Suite::Standard);
+                let attacks = suite.attacks(at.threat, at.classes, surrogate.is_some());
+                (Some(suite), attacks)
+            }
+            chosen => (None, chosen),
         };
         let attacks: Result<Vec<NamedAttack<'_>>, _> = settings
             .iter()
             .map(|settings| settings.attack(&at))
             .collect();
         let protocol = Protocol {
-            threat,
+            threat: at.threat,
             attacks: attacks?,
             alone: suite.is_none(),
             seed: self.seed,
         };
-        let samples = Samples {
-            data: &test,
-            indices: &indices,
-        };
-
-        let identity = self.identity(&subject, surrogate.as_ref(), samples, &settings)?;
+        let identity = self.identity(subject, surrogate_hash, samples, &settings)?;
         let mut journal = state::open(self.state.as_deref(), &self.model, &identity)?;
         if let Some(folder) = &self.save_adversarial {
             // Better now than after the attack.
             atomic_file::create_folder(folder)?;
         }
         let engine = (self.engine, self.compute.threads);
-        let report = subject.with_victim(engine, device, |victim| {
-            let table = LiveTable::new(&progress, &protocol.attacks);
+        let report = subject.with_victim(engine, self.compute.device, |victim| {
+            let table = LiveTable::new(progress, &protocol.attacks);
             let findings = evaluate(victim, samples, &protocol, &mut journal, &table)?;
             let mut checks = Checks::default();
             if !self.no_checks {
                 table.checking();
-                let surrogate = surrogate_model;
                 let figures = &findings.evaluation;
                 checks =
                     check_evaluation(victim, samples, figures, surrogate, &mut journal, &table)?;
@@ -198,7 +202,7 @@ impl AttackCommand {
             }
             Ok(Report {
                 model: self.model.clone(),
-                data: test.name().to_owned(),
+                data: samples.data.name().to_owned(),
                 engine: self.engine,
                 suite,
                 shuffled: self.shuffle,
@@ -278,7 +282,7 @@ impl AttackCommand {
     fn test_images(
         &self,
         subject: &Subject,
-        progress: &crate::progress::Progress,
+        progress: &Progress,
     ) -> Result<(Dataset, Vec<usize>), Failure> {
         let resize = match self.resize {
             Some(resize) => Some(resize),
@@ -303,12 +307,11 @@ impl AttackCommand {
     fn identity(
         &self,
         subject: &Subject,
-        surrogate: Option<&Subject>,
+        surrogate: Option<String>,
         samples: Samples<'_>,
         settings: &[AttackSettings],
     ) -> Result<String, Failure> {
         let images = samples.data.subset(samples.indices.iter().copied());
-        let surrogate = surrogate.map(Subject::hash).transpose()?;
         Ok(serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": subject.hash()?,

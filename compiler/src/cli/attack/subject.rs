@@ -12,8 +12,9 @@ use crate::attack::Victim;
 use crate::classifier::{Classifier, StraightThrough};
 use crate::data::Dataset;
 use crate::evaluate::PackedClassifier;
-use crate::execute::{DeviceChoice, Executor};
+use crate::execute::DeviceChoice;
 use crate::foreign;
+use crate::gradients::with_gradients;
 use crate::onnx_runtime::OnnxRuntime;
 
 /// A model and its network, of a packed model the float twin, without a softmax at the end, where a loss has no use for it.
@@ -69,21 +70,26 @@ impl Subject {
         device: DeviceChoice,
         attack: impl FnOnce(Victim<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let twin = Executor::new(&self.network, &device.open()?);
-        let (packed, onnx);
-        let deployed: &dyn Classifier = match (engine, &self.file) {
-            (Engine::Sinew, ModelFile::Network(_)) => return attack(Victim::Gradients(&twin)),
-            (Engine::Sinew, ModelFile::Packed(bytes)) => {
-                packed = PackedClassifier::new(bytes)?;
-                &packed
-            }
-            (Engine::Ort, _) => {
-                onnx = self.on_onnx_runtime(threads)?;
-                &onnx
-            }
-        };
-        let twin = &twin;
-        attack(Victim::Gradients(&StraightThrough { deployed, twin }))
+        with_gradients(&self.network, device, |twin| {
+            self.deployed(engine, threads, |deployed| match deployed {
+                None => attack(Victim::Gradients(twin)),
+                Some(deployed) => attack(Victim::Gradients(&StraightThrough { deployed, twin })),
+            })
+        })?
+    }
+
+    /// Calls `work` with what computes the model where it is deployed; none if that is its network.
+    fn deployed<T>(
+        &self,
+        engine: Engine,
+        threads: Option<u16>,
+        work: impl FnOnce(Option<&dyn Classifier>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match (engine, &self.file) {
+            (Engine::Sinew, ModelFile::Network(_)) => work(None),
+            (Engine::Sinew, ModelFile::Packed(bytes)) => work(Some(&PackedClassifier::new(bytes)?)),
+            (Engine::Ort, _) => work(Some(&self.on_onnx_runtime(threads)?)),
+        }
     }
 
     /// The model in ONNX Runtime, if it agrees with the network about what it takes and gives.
