@@ -171,7 +171,7 @@ def by_torchattacks(subject, attack, state):
 def by_sinew(subject, attack, state):
     """The same by `sinew attack`, whose figures have to follow from the images that it names."""
     printed = state.sinew(
-        "attack", subject.file, *sinew_options(attack), "--norm", "linf", "--epsilon", str(subject.epsilon),
+        "attack", subject.file, *sinew_options(attack), "--no-checks", "--norm", "linf", "--epsilon", str(subject.epsilon),
         "--samples", str(len(state.images)), "--data", state.options.data, *state.threads(),
     )  # fmt: skip
     attacks = printed["attacks"]

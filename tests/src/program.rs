@@ -117,6 +117,17 @@ pub fn finished_run(folder: &Path) -> PathBuf {
     folder.join("run")
 }
 
+/// Exports `model` as an ONNX file beside it.
+///
+/// # Panics
+/// If that fails.
+pub fn exported(model: &Path) -> PathBuf {
+    let file = model.with_extension("onnx");
+    let mut export = sinew("export --json");
+    Outcome::of(export.arg(model).arg("--output").arg(&file)).json();
+    file
+}
+
 /// How a process ended and what it said.
 #[derive(Debug)]
 pub struct Outcome {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sinew_tests::picture::test_images;
-use sinew_tests::program::{Outcome, finished_run, listing, sinew, without};
+use sinew_tests::program::{Outcome, exported, finished_run, listing, sinew, without};
 
 fn number(value: &Value) -> f64 {
     value
@@ -244,15 +244,7 @@ fn the_card_and_the_table_say_what_the_figures_need() {
 fn l2_and_other_files_of_the_same_network() {
     let folder = tempfile::tempdir().unwrap();
     let run = finished_run(folder.path());
-    let exported = run.join("exported.onnx");
-    let mut export = sinew("export --json");
-    Outcome::of(
-        export
-            .arg(run.join("sparse.safetensors"))
-            .arg("-o")
-            .arg(&exported),
-    )
-    .json();
+    let exported = exported(&run.join("sparse.safetensors"));
     let report = |model: PathBuf| {
         let arguments = "--norm l2 --epsilon 0.5 --suite quick --samples 60 --no-checks";
         let mut command = sinew(&format!("attack --json {arguments}"));

@@ -54,6 +54,7 @@ pub enum AttackSettings {
         targets: usize,
     },
     /// Smallest perturbation, by linearisation.
+    #[serde(rename = "deepfool")]
     DeepFool {
         /// Steps.
         steps: usize,
@@ -402,6 +403,13 @@ mod tests {
             );
             assert_eq!(settings.name(), expected);
             assert_eq!(AttackSettings::named(name), Some(settings));
+            // Recipes spell it as the command line does, but for the loss, which is a parameter there.
+            let written = serde_json::to_value(settings).unwrap();
+            let variant = match &written {
+                Value::Object(fields) => fields.keys().next().unwrap(),
+                written => written.as_str().unwrap(),
+            };
+            assert!(name.starts_with(variant), "{name} and {variant}");
         }
     }
 

@@ -70,6 +70,7 @@ pub fn compile(
     };
     // Whatever is wrong with the recipe shows before the folder is claimed for it.
     let initial = run.initial()?;
+    run.attacks()?;
     if foreign::is_file(&recipe.network) {
         provenance.network = Some(foreign::hash(&initial)?);
     }

