@@ -25,7 +25,7 @@ use sinew_models::zoo::{self, ZooOptions};
 
 use crate::atomic_file;
 use crate::attack::{Attack, Circumstances, Examples, NamedAttack, Pgd, ThreatModel, Victim};
-use crate::classifier::StraightThrough;
+use crate::classifier::WithTwin;
 use crate::data::{self, DataError, DataSource, Dataset};
 use crate::evaluate::{Bar, Evaluation, PackedClassifier, Protocol, Samples, Volatile, evaluate};
 use crate::execute::{DeviceChoice, Executor};
@@ -355,7 +355,7 @@ impl Run<'_> {
         let bar = Bar::new(self.progress, label, &protocol.attacks, indices.len());
         let deployed = &PackedClassifier::new(packed)?;
         let findings = with_gradients(network, self.device_choice, |twin| {
-            let victim = StraightThrough { deployed, twin };
+            let victim = WithTwin { deployed, twin };
             let victim = Victim::Gradients(&victim);
             evaluate(victim, samples, &protocol, &mut Volatile, &bar)
         })?;

@@ -9,7 +9,7 @@ use super::super::failure::Failure;
 use super::super::model_file::ModelFile;
 use super::super::onnx_model::OnnxModel;
 use crate::attack::Victim;
-use crate::classifier::{Classifier, StraightThrough};
+use crate::classifier::{Classifier, WithTwin};
 use crate::data::Dataset;
 use crate::evaluate::PackedClassifier;
 use crate::execute::DeviceChoice;
@@ -73,7 +73,7 @@ impl Subject {
         with_gradients(&self.network, device, |twin| {
             self.deployed(engine, threads, |deployed| match deployed {
                 None => attack(Victim::Gradients(twin)),
-                Some(deployed) => attack(Victim::Gradients(&StraightThrough { deployed, twin })),
+                Some(deployed) => attack(Victim::Gradients(&WithTwin { deployed, twin })),
             })
         })?
     }
