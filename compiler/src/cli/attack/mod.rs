@@ -74,7 +74,7 @@ pub(super) struct AttackCommand {
     /// Another model, such as the dense parent: examples made on it are tried on this one too
     #[arg(long, value_name = "MODEL")]
     surrogate: Option<PathBuf>,
-    /// Who computes the logits that are attacked; the gradients are Sinew's in any case
+    /// Who computes what decides; gradients are Sinew's in any case
     #[arg(long, value_enum, default_value_t = Engine::Sinew)]
     engine: Engine,
     /// Leave out the checks for masked gradients
