@@ -25,7 +25,7 @@ APGD_STEPS = 100
 PGD_STEPS = 20
 APGD = {"norm": "Linf", "steps": APGD_STEPS, "n_restarts": 1, "eot_iter": 1, "rho": 0.75}
 FAB = {"norm": "Linf", "steps": 100, "n_restarts": 1, "alpha_max": 0.1, "eta": 1.05, "beta": 0.9}
-SQUARE = {"norm": "Linf", "n_queries": 5000, "n_restarts": 1, "p_init": 0.8, "loss": "margin", "resc_schedule": True}
+SQUARE = {"norm": "Linf", "n_queries": 5000, "n_restarts": 1, "p_init": 0.8, "loss": "margin", "resc_schedule": False}
 
 # By our names: what makes the attack on a model with a radius and a seed.
 ATTACKS = {

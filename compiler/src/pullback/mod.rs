@@ -1,7 +1,7 @@
 //! Pullback: gradients with respect to images on the runtime's own kernels, dense and sparse.
 //!
 //! An attack needs nothing of a backward pass but the slopes at the image, and those of a convolution are convolutions with its
-//! transposed weights ([`transposed`]). So both passes run on the kernels that the deployed network runs on, with the zeros that pruning has
+//! transposed weights. So both passes run on the kernels that the deployed network runs on, with the zeros that pruning has
 //! left skipped, and everything between them is a loop over one array. Images are computed in small parts, each by one core, so that
 //! values stay in its cache from one pass to the other. What is computed for an image depends on nothing else in its batch.
 //! Non-goals: gradients of parameters (`execute`), and operators that no network of the zoo is made of: those are refused by name.
