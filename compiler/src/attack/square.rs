@@ -2,8 +2,8 @@
 //!
 //! A proposal changes a window of the best image so far; it is kept if it raises the margin max_{j≠y} z_j − z_y. In L∞ every channel of the
 //! window goes to one end of the ball. AutoAttack writes that as adding ±2ε and clipping, which ends in the same place. In L2 the window
-//! takes over the length of a second one, and what the ball leaves unused. Unlike in AutoAttack, every example draws windows of its own,
-//! and a window may touch the last row and column, as in the paper.
+//! takes over the length of a second one, and what the ball leaves unused. As in AutoAttack, no window smaller than the image touches the
+//! last row and column; unlike there, every example draws windows of its own.
 
 mod pattern;
 
@@ -139,8 +139,8 @@ impl Map {
     }
 
     fn random_window(self, side: usize, random: &mut ChaCha8Rng) -> Window {
-        let top = random.random_range(0..=self.height - side);
-        let left = random.random_range(0..=self.width - side);
+        let mut first = |length: usize| random.random_range(0..(length - side).max(1));
+        let (top, left) = (first(self.height), first(self.width));
         Window {
             rows: top..top + side,
             columns: left..left + side,

@@ -79,7 +79,7 @@ fn a_recipe_that_cannot_be_used_is_refused_before_anything_is_written() {
         (
             ATTACKS,
             "attacks = [{ square = { steps = 5 } }]",
-            ["square", "steps"],
+            ["line 41", "queries"],
         ),
         (
             "epsilon = 0.03",
