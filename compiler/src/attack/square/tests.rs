@@ -46,9 +46,8 @@ fn it_finds_the_corner_of_a_linear_network_with_all_its_queries() {
 }
 
 #[test]
-fn in_l2_it_goes_most_of_the_way_to_the_steepest_point() {
-    // One half of the image up, the other down: what windows of at least 3 × 3 can follow. The length that the first tiles put into the last
-    // row and column, where it does nothing, stays there: no window touches them.
+fn in_l2_it_comes_near_the_steepest_point() {
+    // One half of the image up, the other down: what windows of at least 3 × 3 can follow.
     let weights: Vec<f32> = (0..64)
         .map(|pixel| match (pixel / 8, pixel % 8) {
             (7, _) | (_, 7) => 0.0,
@@ -69,8 +68,10 @@ fn in_l2_it_goes_most_of_the_way_to_the_steepest_point() {
         terms.map(|((x, clean), w)| (x - clean) * w).sum()
     };
     let steepest = squares(&weights).sqrt() as f32;
-    let reached = -along(&moved) / steepest;
-    assert!(reached > 0.6, "{reached}");
+    // The first tiles are of one length. What they put into the last row and column stays there, as no window touches them.
+    let touched = (49.0f32 / 64.0).sqrt();
+    let reached = -along(&moved) / (steepest * touched);
+    assert!(reached > 0.75, "{reached}");
 }
 
 #[test]
