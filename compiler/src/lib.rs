@@ -27,3 +27,4 @@ pub mod seed;
 #[cfg(test)]
 mod testing;
 pub mod train;
+pub mod trainable;
