@@ -15,12 +15,16 @@ pub mod files {
     pub const DENSE: &str = "dense.safetensors";
     /// The parent's anomaly table.
     pub const ANOMALY: &str = "anomaly.json";
+    /// The same of the pruned and fine-tuned network.
+    pub const SPARSE_ANOMALY: &str = "sparse.anomaly.json";
     /// The pruned and fine-tuned network.
     pub const SPARSE: &str = "sparse.safetensors";
     /// The parent, packed: what the sparse model is compared with.
     pub const DENSE_MODEL: &str = "dense.sinew";
     /// The product.
     pub const MODEL: &str = "model.sinew";
+    /// Accuracy against ε, for reports.
+    pub const CURVE: &str = "curve.json";
     /// Every figure of the run.
     pub const RECORD: &str = "run.json";
 }

@@ -77,8 +77,9 @@ pub fn compile(
     let _lock = folder::take(folder, &provenance)?;
 
     let dense = run.dense(initial)?;
-    let table = run.anomaly(&dense.network)?;
+    let table = run.anomaly(&dense.network, files::ANOMALY)?;
     let sparse = run.sparse(&dense.network, &table)?;
+    run.anomaly(&sparse.network, files::SPARSE_ANOMALY)?;
     let dense_record = run.network_record(&dense, files::DENSE_MODEL, "attack dense")?;
     let sparse_record = run.network_record(&sparse, files::MODEL, "attack sparse")?;
     let record = RunRecord {
@@ -224,24 +225,25 @@ impl Run<'_> {
         Ok(trained)
     }
 
-    fn anomaly(&self, dense: &Network) -> Result<AnomalyTable, CompileError> {
-        let path = self.folder.join(files::ANOMALY);
+    /// The anomaly table of `network`: read from the file `name` if it is there, else measured.
+    fn anomaly(&self, network: &Network, name: &str) -> Result<AnomalyTable, CompileError> {
+        let path = self.folder.join(name);
         if let Ok(bytes) = fs::read(&path) {
             let table: Result<AnomalyTable, _> = serde_json::from_slice(&bytes);
             let problem = match table {
-                Ok(table) if table.fits(dense) => return Ok(table),
+                Ok(table) if table.fits(network) => return Ok(table),
                 Ok(_) => "it belongs to another network".to_owned(),
                 Err(error) => error.to_string(),
             };
             return Err(CompileError::State { path, problem });
         }
         let settings = &self.recipe.prune;
-        let executor = Executor::new(dense, self.device);
+        let executor = Executor::new(network, self.device);
         let mut sample: Vec<usize> = (0..self.data.train.len()).collect();
         sample.shuffle(&mut stream(self.recipe.seed, "anomaly sample", &[]));
         sample.truncate(settings.samples);
         let attack = Pgd::new(ThreatModel::linf(self.recipe.epsilon), settings.steps);
-        let mut table = AnomalyTable::new(settings.measure, dense);
+        let mut table = AnomalyTable::new(settings.measure, network);
         let bar = self.progress.bar("measure anomaly", sample.len() as u64);
         for indices in sample.chunks(ANOMALY_BATCH) {
             let images = self.data.train.batch(indices);

@@ -1,0 +1,263 @@
+//! Several runs side by side; those that differ by nothing but their seed are one row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maud::{Markup, html};
+
+use super::{SEED, with_interval};
+use crate::evaluate::Evaluation;
+use crate::pipeline::NetworkRecord;
+use crate::quantity::{bytes, grouped, percent};
+use crate::report::chart::{Axis, Dot, Ink, Scale, Scatter};
+use crate::report::run::Run;
+
+/// Runs of one recipe, but for the seed.
+struct Group<'a> {
+    /// Every value of the recipe but the seed.
+    settings: BTreeMap<String, String>,
+    runs: Vec<&'a Run>,
+}
+
+pub(in crate::report) fn comparison(runs: &[Run]) -> Markup {
+    let groups = groups(runs);
+    let differing = differing(&groups);
+    // Figures under different threat models must not stand in one table.
+    let mut threats: BTreeMap<String, Vec<&Group<'_>>> = BTreeMap::new();
+    for group in &groups {
+        let threat = threat(&group.runs[0].record.sparse.evaluation);
+        threats.entry(threat).or_default().push(group);
+    }
+    html! {
+        section id="comparison" {
+            h2 { "Comparison" }
+            p.lead { "Up and to the right is better. Runs that differ by nothing but their seed are one row: mean ± standard deviation." }
+            @for (threat, groups) in &threats {
+                (super::legend())
+                figure { (scatter(groups, &differing)) }
+                (table(groups, &differing))
+                p.note { (threat) " Robust: correct clean and under each of these attacks. Brackets: 95 % confidence (Wilson)." }
+            }
+        }
+    }
+}
+
+fn groups(runs: &[Run]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for run in runs {
+        let mut settings = run.settings();
+        settings.remove(SEED);
+        match groups.iter_mut().find(|group| group.settings == settings) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group {
+                settings,
+                runs: vec![run],
+            }),
+        }
+    }
+    groups
+}
+
+/// The keys whose values are not the same in all groups.
+fn differing(groups: &[Group<'_>]) -> Vec<String> {
+    let keys: BTreeSet<&String> = groups.iter().flat_map(|g| g.settings.keys()).collect();
+    let differs = |key: &&String| {
+        let values: BTreeSet<_> = groups.iter().map(|g| g.settings.get(*key)).collect();
+        values.len() > 1
+    };
+    keys.into_iter().filter(differs).cloned().collect()
+}
+
+/// What robust figures of these evaluations hold under, but for the seed.
+fn threat(evaluation: &Evaluation) -> String {
+    let attacks = evaluation.attacks.iter();
+    let attacks: Vec<String> = attacks
+        .map(|attack| format!("{} (at most {} passes)", attack.name, attack.budget))
+        .collect();
+    format!(
+        "Threat model: {} ball of radius ε = {} around pixels in [0, 1]. Attacks: {}. First {} test images.",
+        evaluation.norm.symbol(),
+        evaluation.epsilon,
+        attacks.join(", "),
+        grouped(evaluation.samples as u64),
+    )
+}
+
+/// Mean and sample standard deviation; no deviation of a single value.
+fn moments(values: &[f64]) -> (f64, Option<f64>) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count.max(1.0);
+    let squares = values.iter().map(|value| (value - mean).powi(2));
+    let deviation = (values.len() > 1).then(|| (squares.sum::<f64>() / (count - 1.0)).sqrt());
+    (mean, deviation)
+}
+
+impl Group<'_> {
+    /// Mean and deviation of a figure of one of the two networks over the seeds.
+    fn over(&self, ink: Ink, figure: impl Fn(&NetworkRecord) -> f64) -> (f64, Option<f64>) {
+        let values = self.runs.iter().map(|run| figure(of(run, ink)));
+        moments(&values.collect::<Vec<f64>>())
+    }
+
+    /// The values that tell it from others; its name if none do.
+    fn label(&self, differing: &[String]) -> String {
+        let values = differing.iter().filter_map(|key| self.settings.get(key));
+        let values: Vec<&str> = values.map(String::as_str).collect();
+        match values.as_slice() {
+            [] => self.names(),
+            [values @ ..] if values.len() <= 2 => values.join(", "),
+            _ => self.names(),
+        }
+    }
+
+    fn names(&self) -> String {
+        let names = self.runs.iter().map(|run| run.name.as_str());
+        names.collect::<Vec<&str>>().join(", ")
+    }
+}
+
+fn of(run: &Run, ink: Ink) -> &NetworkRecord {
+    match ink {
+        Ink::Dense => &run.record.dense,
+        Ink::Sparse => &run.record.sparse,
+    }
+}
+
+fn clean(record: &NetworkRecord) -> f64 {
+    record.evaluation.clean_accuracy
+}
+
+fn robust(record: &NetworkRecord) -> f64 {
+    record.evaluation.robust_accuracy
+}
+
+fn scatter(groups: &[&Group<'_>], differing: &[String]) -> Markup {
+    let dots = [Ink::Dense, Ink::Sparse].into_iter().flat_map(|ink| {
+        groups.iter().map(move |group| {
+            let (x, y) = (group.over(ink, clean).0, group.over(ink, robust).0);
+            let label = group.label(differing);
+            Dot {
+                x,
+                y,
+                ink,
+                note: format!(
+                    "{label}, {}: {} clean, {} robust",
+                    if ink == Ink::Dense { "dense" } else { "pruned" },
+                    percent(x),
+                    percent(y)
+                ),
+                // Parents are there for orientation; their names would be those of their children.
+                label: if ink == Ink::Sparse {
+                    label
+                } else {
+                    String::new()
+                },
+            }
+        })
+    });
+    let dots: Vec<Dot> = dots.collect();
+    let chart = Scatter {
+        title: "robust against clean accuracy of all runs".to_owned(),
+        x: Axis::over(
+            "accuracy, clean",
+            Scale::Percent,
+            dots.iter().map(|dot| dot.x),
+        ),
+        y: Axis::over(
+            "accuracy, robust",
+            Scale::Percent,
+            dots.iter().map(|dot| dot.y),
+        ),
+        dots,
+    };
+    chart.draw()
+}
+
+fn table(groups: &[&Group<'_>], differing: &[String]) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                thead {
+                    tr {
+                        th { "run" }
+                        @for key in differing { th.left { (key) } }
+                        th { "seeds" }
+                        th { "zeros" }
+                        th { "file" }
+                        th.dense { "clean" } th.dense { "robust" }
+                        th.sparse { "clean" } th.sparse { "robust" }
+                    }
+                }
+                tbody { @for group in groups { (row(group, differing)) } }
+            }
+        }
+    }
+}
+
+fn row(group: &Group<'_>, differing: &[String]) -> Markup {
+    let seeds = group.runs.iter().map(|run| run.recipe().seed.to_string());
+    let seeds: Vec<String> = seeds.collect();
+    html! {
+        tr {
+            th { (group.names()) }
+            @for key in differing {
+                td.left { (group.settings.get(key).map_or("–", String::as_str)) }
+            }
+            td { (seeds.join(", ")) }
+            td { (percent(group.over(Ink::Sparse, |n| n.sparsity).0)) }
+            td { (bytes(group.over(Ink::Sparse, |n| n.bytes as f64).0 as u64)) }
+            @for ink in [Ink::Dense, Ink::Sparse] {
+                td { (accuracy(group, ink, clean, |e| e.clean_interval)) }
+                td { (accuracy(group, ink, robust, |e| e.robust_interval)) }
+            }
+        }
+    }
+}
+
+/// Mean ± deviation over the seeds; of a single run its figure and the interval around it.
+fn accuracy(
+    group: &Group<'_>,
+    ink: Ink,
+    figure: fn(&NetworkRecord) -> f64,
+    interval: fn(&Evaluation) -> [f64; 2],
+) -> Markup {
+    match group.over(ink, figure) {
+        (mean, Some(deviation)) => html! {
+            (percent(mean))
+            small { (format!("± {:.1}", 100.0 * deviation)) }
+        },
+        (mean, None) => with_interval(mean, interval(&of(group.runs[0], ink).evaluation)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group<'a>(settings: &[(&str, &str)]) -> Group<'a> {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Group {
+            settings: settings.iter().map(owned).collect(),
+            runs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn deviations_are_those_of_samples() {
+        let (mean, deviation) = moments(&[0.7, 0.8]);
+        assert!((mean - 0.75).abs() < 1e-12);
+        assert!((deviation.unwrap() - 0.005f64.sqrt()).abs() < 1e-12);
+        assert_eq!(moments(&[0.5]), (0.5, None));
+    }
+
+    #[test]
+    fn only_what_differs_tells_groups_apart() {
+        let groups = [
+            group(&[("data", "a"), ("prune.criterion", "magnitude")]),
+            group(&[("data", "a"), ("prune.criterion", "random"), ("width", "2")]),
+        ];
+        assert_eq!(differing(&groups), ["prune.criterion", "width"]);
+        assert_eq!(groups[0].label(&differing(&groups)), "magnitude");
+        assert_eq!(groups[1].label(&differing(&groups)), "random, 2");
+        assert_eq!(differing(&groups[..1]), [""; 0]);
+    }
+}

@@ -1,0 +1,108 @@
+//! The parts of the page, one per file, and what they have in common.
+
+mod accuracy;
+mod anomaly;
+mod comparison;
+mod filters;
+mod inputs;
+mod recipe;
+mod summary;
+mod training;
+mod units;
+mod weights;
+
+pub(super) use comparison::comparison;
+
+use maud::{Markup, html};
+
+use super::curve::Curve;
+use super::excitation::Excitations;
+use super::run::Run;
+use crate::evaluate::Evaluation;
+use crate::quantity::grouped;
+
+/// The recipe's key that makes no other method.
+const SEED: &str = "seed";
+
+/// Small multiples that are shown at once; more can be unfolded.
+const SHOWN: usize = 9;
+
+/// Everything about one run.
+pub(super) fn about_run(run: &Run, curve: &Curve, excitations: &Excitations) -> Markup {
+    html! {
+        (summary::summary(run))
+        (accuracy::accuracy(curve))
+        (training::training(run))
+        (weights::weights(run))
+        (anomaly::anomaly(run))
+        (units::units(run))
+        (filters::filters(run))
+        (inputs::inputs(run, excitations))
+        (recipe::recipe(run))
+    }
+}
+
+/// A section: what it is called, what to see in it, and the thing itself.
+fn section(title: &str, lead: &str, contents: &Markup) -> Markup {
+    html! {
+        section {
+            h2 { (title) }
+            p.lead { (lead) }
+            (contents)
+        }
+    }
+}
+
+/// What the two colours mean.
+fn legend() -> Markup {
+    html! {
+        ul.legend {
+            li.dense { "dense" }
+            li.sparse { "pruned" }
+        }
+    }
+}
+
+/// Small multiples: the first few, the rest behind a click.
+fn multiples(charts: &[Markup]) -> Markup {
+    let (first, rest) = charts.split_at(charts.len().min(SHOWN));
+    html! {
+        div.charts { @for chart in first { (chart) } }
+        @if !rest.is_empty() {
+            details {
+                summary { (rest.len()) " more layers" }
+                div.charts { @for chart in rest { (chart) } }
+            }
+        }
+    }
+}
+
+/// The threat model and all else that a robustness figure needs to mean something.
+fn conditions(evaluation: &Evaluation) -> String {
+    let attacks: Vec<String> = evaluation
+        .attacks
+        .iter()
+        .map(|attack| format!("{} (at most {} passes)", attack.name, attack.budget))
+        .collect();
+    format!(
+        "Threat model: {} ball of radius ε = {} around pixels in [0, 1]. Attacks: {}, each forward and backward pass counted, per image. \
+         First {} test images, seed {}. Brackets: 95 % confidence (Wilson).",
+        evaluation.norm.symbol(),
+        evaluation.epsilon,
+        if attacks.is_empty() {
+            "none".to_owned()
+        } else {
+            attacks.join(", ")
+        },
+        grouped(evaluation.samples as u64),
+        evaluation.seed,
+    )
+}
+
+/// A fraction and its interval, as cells show them.
+fn with_interval(fraction: f64, interval: [f64; 2]) -> Markup {
+    html! {
+        (crate::quantity::percent(fraction))
+        small { (format!("{:.1} to {:.1}", 100.0 * interval[0], 100.0 * interval[1])) }
+    }
+}

@@ -1,0 +1,70 @@
+//! What came out: both networks' accuracies, sizes, and the conditions that the figures hold under.
+
+use maud::{Markup, html};
+
+use super::{conditions, section, with_interval};
+use crate::evaluate::Evaluation;
+use crate::pipeline::NetworkRecord;
+use crate::quantity::{bytes, grouped, percent};
+use crate::report::run::Run;
+
+pub(super) fn summary(run: &Run) -> Markup {
+    let (dense, sparse) = (&run.record.dense, &run.record.sparse);
+    let recipe = run.recipe();
+    let lead = format!(
+        "{} on {}, hardened against changes of every pixel by up to {}, then pruned to {} zeros and fine-tuned.",
+        recipe.network,
+        run.train.name(),
+        recipe.epsilon,
+        percent(sparse.sparsity)
+    );
+    let epsilon = dense.evaluation.epsilon;
+    let names = dense.evaluation.attacks.iter().map(|attack| &attack.name);
+    section(
+        "Summary",
+        &lead,
+        &html! {
+            div.scroll {
+                table {
+                    thead { tr { th {} th.dense { "dense" } th.sparse { "pruned" } } }
+                    tbody {
+                        (row("accuracy, clean", dense, sparse, |n| {
+                            with_interval(n.evaluation.clean_accuracy, n.evaluation.clean_interval)
+                        }))
+                        @for name in names {
+                            (row(&format!("accuracy, {name} at ε = {epsilon}"), dense, sparse, |n| {
+                                under(&n.evaluation, name)
+                            }))
+                        }
+                        @if dense.evaluation.attacks.len() > 1 {
+                            (row(&format!("accuracy, all of these at ε = {epsilon}"), dense, sparse, |n| {
+                                with_interval(n.evaluation.robust_accuracy, n.evaluation.robust_interval)
+                            }))
+                        }
+                        (row("parameters that are not zero", dense, sparse, |n| html! { (grouped(n.parameters as u64)) }))
+                        (row("zeros among the weights", dense, sparse, |n| html! { (percent(n.sparsity)) }))
+                        (row("packed file", dense, sparse, |n| html! { (bytes(n.bytes)) }))
+                    }
+                }
+            }
+            p.note { (conditions(&dense.evaluation)) }
+        },
+    )
+}
+
+fn row(
+    label: &str,
+    dense: &NetworkRecord,
+    sparse: &NetworkRecord,
+    cell: impl Fn(&NetworkRecord) -> Markup,
+) -> Markup {
+    html! { tr { th.wrap { (label) } td { (cell(dense)) } td { (cell(sparse)) } } }
+}
+
+/// Accuracy under the attack of this name.
+fn under(evaluation: &Evaluation, name: &str) -> Markup {
+    match evaluation.attacks.iter().find(|attack| attack.name == name) {
+        Some(attack) => with_interval(attack.robust_accuracy, attack.robust_interval),
+        None => html! { "–" },
+    }
+}

@@ -1,0 +1,141 @@
+//! Which units went, and whether their anomaly degree or their size tells why.
+
+use maud::{Markup, html};
+
+use super::section;
+use crate::quantity::{grouped, percent};
+use crate::report::chart::{Cell, strip};
+use crate::report::layer::{Layer, Unit, rank_correlation};
+use crate::report::run::Run;
+
+/// Most cells of a row: neighbouring units of larger layers share one.
+const CELLS: usize = 64;
+/// Units at either end of the table.
+const LISTED: usize = 8;
+
+pub(super) fn units(run: &Run) -> Markup {
+    let layers: Vec<(&Layer, Vec<Unit>)> = run
+        .layers
+        .iter()
+        .filter_map(|layer| Some((layer, layer.units()?)))
+        .collect();
+    let left_out = run.layers.len() - layers.len();
+    let lead = "One row per layer, one cell per unit, the most anomalous on the left. Where rows fade to the left, anomalous units lost the most.";
+    section(
+        "Which units went",
+        lead,
+        &html! {
+            ul.legend {
+                li.scale { "share of a unit's weights that is left, from none to all (root scale)" }
+            }
+            div.rows {
+                span.head { "layer" } span.head { "most anomalous → least" } span.head.value { "ρ degree · ρ size" }
+                @for (layer, units) in &layers {
+                    span title=(layer.name) { (layer.name) }
+                    (strip(&format!("density of the units of {}", layer.name), &cells(units)))
+                    span.value {
+                        (correlation(units, |unit| unit.degree)) " · " (correlation(units, |unit| Some(unit.magnitude)))
+                    }
+                }
+            }
+            p.note {
+                "ρ: rank correlation of a unit's density after pruning with its anomaly degree, and with its mean |w| before. Negative under "
+                "degree: the anomalous went. Positive under size: the small went."
+                @if left_out > 0 {
+                    " Left out: " (left_out) " layers whose units before and after do not correspond."
+                }
+            }
+            (extremes(&layers))
+        },
+    )
+}
+
+fn cells(units: &[Unit]) -> Vec<Cell> {
+    let size = units.len().div_ceil(CELLS).max(1);
+    units.chunks(size).map(cell).collect()
+}
+
+fn cell(units: &[Unit]) -> Cell {
+    let density = units.iter().map(|unit| unit.density).sum::<f64>() / units.len().max(1) as f64;
+    let note = match units {
+        [unit] => format!(
+            "unit {}: degree {}, {} left",
+            unit.index,
+            degree(unit),
+            percent(density)
+        ),
+        [first, .., last] => format!(
+            "{} units: degree {} to {}, {} left",
+            units.len(),
+            degree(first),
+            degree(last),
+            percent(density)
+        ),
+        [] => String::new(),
+    };
+    Cell {
+        // What is left of most units is little; a root tells little from nothing.
+        strength: density.sqrt(),
+        note,
+    }
+}
+
+fn degree(unit: &Unit) -> String {
+    match unit.degree {
+        Some(degree) => format!("{degree:.3}"),
+        None => "none".to_owned(),
+    }
+}
+
+fn correlation(units: &[Unit], quantity: impl Fn(&Unit) -> Option<f64>) -> String {
+    let pairs = units.iter();
+    let pairs: Vec<(f64, f64)> = pairs
+        .filter_map(|unit| Some((quantity(unit)?, unit.density)))
+        .collect();
+    match rank_correlation(&pairs) {
+        Some(rho) => format!("{rho:+.2}").replace('-', "−"),
+        None => "–".to_owned(),
+    }
+}
+
+/// The units of all layers with the highest and the lowest degrees.
+fn extremes(layers: &[(&Layer, Vec<Unit>)]) -> Markup {
+    let all = layers.iter();
+    let all = all.flat_map(|(layer, units)| units.iter().map(|unit| (layer.name.as_str(), *unit)));
+    let mut live: Vec<(&str, Unit)> = all.filter(|(_, unit)| unit.degree.is_some()).collect();
+    live.sort_by(|a, b| {
+        b.1.degree
+            .partial_cmp(&a.1.degree)
+            .expect("degrees are finite")
+    });
+    let count = LISTED.min(live.len() / 2);
+    let most = &live[..count];
+    let least: Vec<_> = live.iter().rev().take(count).copied().collect();
+    html! {
+        div.charts {
+            div { h3 { "Most anomalous" } (table(most)) }
+            div { h3 { "Least anomalous" } (table(&least)) }
+        }
+        p.note { "Of " (grouped(live.len() as u64)) " units that respond, over all layers. Mean |w| is the dense network's." }
+    }
+}
+
+fn table(units: &[(&str, Unit)]) -> Markup {
+    html! {
+        div.scroll {
+            table.wide {
+                thead { tr { th { "unit" } th { "degree" } th { "mean |w|" } th { "left" } } }
+                tbody {
+                    @for (layer, unit) in units {
+                        tr {
+                            th.wrap { (layer) " " (unit.index) }
+                            td { (degree(unit)) }
+                            td { (format!("{:.4}", unit.magnitude)) }
+                            td { (percent(unit.density)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
