@@ -10,7 +10,7 @@ const STYLE: &str = include_str!("page.css");
 pub(super) fn page(runs: &[Run], comparison: Option<Markup>, parts: &[Markup]) -> String {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let title = match names.as_slice() {
-        [name] => format!("Run {name}"),
+        [name] => (*name).to_owned(),
         names => format!("{} runs", names.len()),
     };
     let page = html! {

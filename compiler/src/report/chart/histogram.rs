@@ -15,22 +15,27 @@ pub(in crate::report) struct Histogram<'a> {
     pub(in crate::report) dense: &'a [f64],
     /// The pruned network's.
     pub(in crate::report) sparse: &'a [f64],
-    /// Number of bins.
-    pub(in crate::report) bins: usize,
+    /// What the axis spans. Values beyond count in the outermost bins.
+    pub(in crate::report) range: [f64; 2],
 }
+
+/// Most bins: more could not be told apart.
+const MOST_BINS: f64 = 40.0;
 
 impl Histogram<'_> {
     /// The chart: the parent as an area, the pruned network as an outline.
     pub(in crate::report) fn draw(&self) -> Markup {
-        let all = self.dense.iter().chain(self.sparse).copied();
-        let finite: Vec<f64> = all.filter(|value| value.is_finite()).collect();
-        if finite.is_empty() || self.bins == 0 {
+        let all = [self.dense, self.sparse];
+        let counts = all.map(|values| values.iter().filter(|value| value.is_finite()).count());
+        let count = counts[0].max(counts[1]);
+        if count == 0 {
             return nothing(&self.title);
         }
-        let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // Rice's rule: few values would be a comb otherwise.
+        let bins = (2.0 * (count as f64).cbrt()).ceil().min(MOST_BINS) as usize;
+        let [low, high] = self.range;
         let x = Axis::new(self.label, Scale::Plain, low, high);
-        let shares = [self.dense, self.sparse].map(|values| shares(values, &x, self.bins));
+        let shares = all.map(|values| shares(values, &x, bins));
         let highest = shares.iter().flatten().copied().fold(0.0, f64::max);
         let y = Axis::over("", Scale::Percent, [0.0, highest]);
         let frame = Frame {
@@ -38,26 +43,26 @@ impl Histogram<'_> {
             x: &x,
             y: &y,
         };
-        let edge = |bin: usize| frame.x(x.value(bin as f64 / self.bins as f64));
+        let edge = |bin: usize| frame.x(x.value(bin as f64 / bins as f64));
         let outline = |shares: &[f64]| {
             let mut points = vec![(edge(0), frame.y(0.0))];
             for (bin, share) in shares.iter().enumerate() {
                 let height = frame.y(*share);
                 points.extend([(edge(bin), height), (edge(bin + 1), height)]);
             }
-            points.push((edge(self.bins), frame.y(0.0)));
+            points.push((edge(bins), frame.y(0.0)));
             path(&points)
         };
         frame.draw(&html! {
             path.area.(Ink::Dense.class()) d=(outline(&shares[0])) {}
             path.line.(Ink::Sparse.class()) d=(outline(&shares[1])) {}
-            @for bin in 0..self.bins {
+            @for bin in 0..bins {
                 @let (left, right) = (edge(bin), edge(bin + 1));
                 rect.pointer x=(unit(left)) y=(unit(frame.y(y.value(1.0)))) width=(unit(right - left))
                     height=(unit(frame.y(0.0) - frame.y(y.value(1.0)))) {
                     title {
-                        (self.label) " " (short(x.value(bin as f64 / self.bins as f64))) " to "
-                        (short(x.value((bin + 1) as f64 / self.bins as f64)))
+                        (self.label) " " (short(x.value(bin as f64 / bins as f64))) " to "
+                        (short(x.value((bin + 1) as f64 / bins as f64)))
                         ": dense " (format!("{:.1} %", 100.0 * shares[0][bin]))
                         ", pruned " (format!("{:.1} %", 100.0 * shares[1][bin]))
                     }

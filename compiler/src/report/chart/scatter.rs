@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Axis, Frame, Ink, LEFT, RIGHT, WIDTH, nothing, unit};
+use super::{Axis, Frame, Ink, nothing, unit};
 
 /// One dot.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub(in crate::report) struct Dot {
     pub(in crate::report) y: f64,
     /// Its colour.
     pub(in crate::report) ink: Ink,
-    /// Written beside it.
+    /// Written inside it: a number, or nothing.
     pub(in crate::report) label: String,
     /// What a pointer shows.
     pub(in crate::report) note: String,
@@ -48,12 +48,9 @@ impl Scatter {
         frame.draw(&html! {
             @for dot in dots {
                 @let (x, y) = (frame.x(dot.x), frame.y(dot.y));
-                circle.dot.(dot.ink.class()) cx=(unit(x)) cy=(unit(y)) r="4.5" { title { (dot.note) } }
-                @if x > (LEFT + WIDTH - RIGHT) / 2.0 {
-                    text.tick.end x=(unit(x - 8.0)) y=(unit(y + 3.5)) { (dot.label) }
-                } @else {
-                    text.tick x=(unit(x + 8.0)) y=(unit(y + 3.5)) { (dot.label) }
-                }
+                @let radius = if dot.label.is_empty() { "4.5" } else { "8" };
+                circle.dot.(dot.ink.class()) cx=(unit(x)) cy=(unit(y)) r=(radius) { title { (dot.note) } }
+                text.inside x=(unit(x)) y=(unit(y + 3.5)) { (dot.label) }
             }
         })
     }

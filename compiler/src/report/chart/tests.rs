@@ -125,7 +125,7 @@ fn charts_of_nothing_say_so() {
         label: "",
         dense: &[f64::NAN],
         sparse: &[],
-        bins: 10,
+        range: [0.0, 1.0],
     };
     let scatter = Scatter {
         title: String::new(),
@@ -148,13 +148,16 @@ fn each_distribution_is_in_shares_of_its_own_values() {
     let histogram = Histogram {
         title: String::new(),
         label: "w",
-        dense: &[0.0, 0.1, 0.9, 1.0],
+        dense: &[0.0, 0.1, 0.9, 1.0, -7.0, f64::NAN, 0.1, 9.0],
         sparse: &[1.0],
-        bins: 2,
+        range: [0.0, 1.0],
     };
+    // Rice's rule gives seven values four bins. What is beyond an end is in its bin.
     let drawn = histogram.draw().into_string();
-    assert!(drawn.contains("w 0.000 to 0.500: dense 50.0 %, pruned 0.0 %"));
-    assert!(drawn.contains("w 0.500 to 1.000: dense 50.0 %, pruned 100.0 %"));
+    assert_eq!(drawn.matches("<title>").count(), 4);
+    assert!(drawn.contains("w 0.000 to 0.250: dense 57.1 %, pruned 0.0 %"));
+    assert!(drawn.contains("w 0.250 to 0.500: dense 0.0 %, pruned 0.0 %"));
+    assert!(drawn.contains("w 0.750 to 1.000: dense 42.9 %, pruned 100.0 %"));
 }
 
 #[test]

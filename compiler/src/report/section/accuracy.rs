@@ -1,8 +1,8 @@
-//! Accuracy against ε.
+//! Accuracy against ε, beside the summary.
 
 use maud::{Markup, html};
 
-use super::{legend, section, with_interval};
+use super::with_interval;
 use crate::quantity::grouped;
 use crate::report::chart::{Axis, Ink, Line, LineChart, Point, Scale};
 use crate::report::curve::{Curve, CurvePoint, Share};
@@ -19,7 +19,7 @@ pub(super) fn accuracy(curve: &Curve) -> Markup {
                     x: f64::from(point.epsilon),
                     y: accuracy,
                     band: Some(interval),
-                    note: format!("ε = {}: {:.1} %", point.epsilon, 100.0 * accuracy),
+                    note: format!("ε\u{a0}=\u{a0}{}: {:.1} %", point.epsilon, 100.0 * accuracy),
                     emphasis: false,
                 }
             })
@@ -43,20 +43,22 @@ pub(super) fn accuracy(curve: &Curve) -> Markup {
         marks: Vec::new(),
     };
     let note = format!(
-        "Threat model: {} ball of radius ε around pixels in [0, 1]. Attack: {}, of the packed models. First {} test images, seed {}. Bands: 95 % \
+        "Threat model: {} ball of radius ε around pixels in [0, 1]. Attack: {}, of the packed models. First {} test images, seed\u{a0}{}. Bands: 95 % \
          confidence (Wilson). A quick attack on few images: a look, not a figure to quote.",
         conditions.norm.symbol(),
         conditions.attack,
         grouped(conditions.samples as u64),
         conditions.seed,
     );
-    section(
-        "Accuracy against ε",
-        "The pruned network is as robust as its parent where the lines lie in each other's bands; both must fall to nothing.",
-        &html! {
-            (legend())
-            div.beside {
-                figure { (chart.draw()) }
+    html! {
+        div {
+            h3.first { "Accuracy against ε" }
+            figure { (chart.draw()) }
+            p.note {
+                "The pruned network is as robust as its parent where the lines lie in each other's bands; both must fall to nothing. " (note)
+            }
+            details {
+                summary { "The figures" }
                 div.scroll {
                     table {
                         thead { tr { th { "ε" } th.dense { "dense" } th.sparse { "pruned" } } }
@@ -72,7 +74,6 @@ pub(super) fn accuracy(curve: &Curve) -> Markup {
                     }
                 }
             }
-            p.note { (note) }
-        },
-    )
+        }
+    }
 }

@@ -9,9 +9,6 @@ use crate::report::chart::Histogram;
 use crate::report::layer::Layer;
 use crate::report::run::Run;
 
-/// Bins of a histogram of degrees; layers have few units.
-const BINS: usize = 20;
-
 pub(super) fn anomaly(run: &Run) -> Markup {
     let prune = &run.recipe().prune;
     let what = match run.measure {
@@ -24,7 +21,7 @@ pub(super) fn anomaly(run: &Run) -> Markup {
          that is calmer than its parent lies left of it."
     );
     let note = format!(
-        "Measured on {} training images under PGD with {} steps, L∞ ball of radius ε = {}, seed {}; each network under its own attack. \
+        "Measured on {} training images under PGD with {} steps, L∞ ball of radius ε\u{a0}=\u{a0}{}, seed\u{a0}{}; each network under its own attack. \
          Units that never respond have no degree. Each distribution in shares of its own units.",
         grouped(prune.samples.min(run.train.len()) as u64),
         prune.steps,
@@ -46,20 +43,19 @@ fn distribution(layer: &Layer) -> Markup {
         label: "anomaly degree",
         dense: &dense,
         sparse: &sparse,
-        bins: BINS,
+        range: [
+            0.0,
+            dense.iter().chain(&sparse).copied().fold(0.0, f64::max),
+        ],
     };
-    let dead = [&layer.degrees.dense, &layer.degrees.sparse]
-        .map(|degrees| degrees.len())
-        .into_iter()
-        .zip([dense.len(), sparse.len()])
-        .map(|(all, live)| all - live)
-        .collect::<Vec<usize>>();
+    let silent = |degrees: &[Option<f64>]| degrees.iter().filter(|d| d.is_none()).count();
+    let silent = [&layer.degrees.dense, &layer.degrees.sparse].map(|degrees| silent(degrees));
     html! {
         figure {
             h4 { (layer.name) }
             (chart.draw())
-            @if dead.iter().any(|dead| *dead > 0) {
-                p.note { "silent units: dense " (dead[0]) ", pruned " (dead[1]) }
+            @if silent != [0, 0] {
+                p.note { "silent units: dense " (silent[0]) ", pruned " (silent[1]) }
             }
         }
     }

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::{SEED, with_interval};
+use super::{SEED, legend, threat, with_interval};
 use crate::evaluate::Evaluation;
 use crate::pipeline::NetworkRecord;
-use crate::quantity::{bytes, grouped, percent};
+use crate::quantity::{bytes, percent};
 use crate::report::chart::{Axis, Dot, Ink, Scale, Scatter};
 use crate::report::run::Run;
+
+/// Accuracy on either side of a dot.
+const ROOM: f64 = 0.03;
 
 /// Runs of one recipe, but for the seed.
 struct Group<'a> {
@@ -32,10 +35,11 @@ pub(in crate::report) fn comparison(runs: &[Run]) -> Markup {
             h2 { "Comparison" }
             p.lead { "Up and to the right is better. Runs that differ by nothing but their seed are one row: mean ± standard deviation." }
             @for (threat, groups) in &threats {
-                (super::legend())
-                figure { (scatter(groups, &differing)) }
                 (table(groups, &differing))
-                p.note { (threat) " Robust: correct clean and under each of these attacks. Brackets: 95 % confidence (Wilson)." }
+                div.beside {
+                    figure { h3 { "Robust over clean accuracy" } (legend()) (scatter(groups)) }
+                    p.note { (threat) " Robust: correct clean and under each of these attacks. Numbers: rows of the table." }
+                }
             }
         }
     }
@@ -67,21 +71,6 @@ fn differing(groups: &[Group<'_>]) -> Vec<String> {
     keys.into_iter().filter(differs).cloned().collect()
 }
 
-/// What robust figures of these evaluations hold under, but for the seed.
-fn threat(evaluation: &Evaluation) -> String {
-    let attacks = evaluation.attacks.iter();
-    let attacks: Vec<String> = attacks
-        .map(|attack| format!("{} (at most {} passes)", attack.name, attack.budget))
-        .collect();
-    format!(
-        "Threat model: {} ball of radius ε = {} around pixels in [0, 1]. Attacks: {}. First {} test images.",
-        evaluation.norm.symbol(),
-        evaluation.epsilon,
-        attacks.join(", "),
-        grouped(evaluation.samples as u64),
-    )
-}
-
 /// Mean and sample standard deviation; no deviation of a single value.
 fn moments(values: &[f64]) -> (f64, Option<f64>) {
     let count = values.len() as f64;
@@ -96,17 +85,6 @@ impl Group<'_> {
     fn over(&self, ink: Ink, figure: impl Fn(&NetworkRecord) -> f64) -> (f64, Option<f64>) {
         let values = self.runs.iter().map(|run| figure(of(run, ink)));
         moments(&values.collect::<Vec<f64>>())
-    }
-
-    /// The values that tell it from others; its name if none do.
-    fn label(&self, differing: &[String]) -> String {
-        let values = differing.iter().filter_map(|key| self.settings.get(key));
-        let values: Vec<&str> = values.map(String::as_str).collect();
-        match values.as_slice() {
-            [] => self.names(),
-            [values @ ..] if values.len() <= 2 => values.join(", "),
-            _ => self.names(),
-        }
     }
 
     fn names(&self) -> String {
@@ -130,46 +108,48 @@ fn robust(record: &NetworkRecord) -> f64 {
     record.evaluation.robust_accuracy
 }
 
-fn scatter(groups: &[&Group<'_>], differing: &[String]) -> Markup {
+fn scatter(groups: &[&Group<'_>]) -> Markup {
     let dots = [Ink::Dense, Ink::Sparse].into_iter().flat_map(|ink| {
-        groups.iter().map(move |group| {
+        groups.iter().enumerate().map(move |(place, group)| {
             let (x, y) = (group.over(ink, clean).0, group.over(ink, robust).0);
-            let label = group.label(differing);
+            let (kind, label) = match ink {
+                // Parents are there for orientation; several runs may share one.
+                Ink::Dense => ("dense", String::new()),
+                Ink::Sparse => ("pruned", (place + 1).to_string()),
+            };
+            let note = format!(
+                "{}, {kind}: {} clean, {} robust",
+                group.names(),
+                percent(x),
+                percent(y)
+            );
             Dot {
                 x,
                 y,
                 ink,
-                note: format!(
-                    "{label}, {}: {} clean, {} robust",
-                    if ink == Ink::Dense { "dense" } else { "pruned" },
-                    percent(x),
-                    percent(y)
-                ),
-                // Parents are there for orientation; their names would be those of their children.
-                label: if ink == Ink::Sparse {
-                    label
-                } else {
-                    String::new()
-                },
+                label,
+                note,
             }
         })
     });
     let dots: Vec<Dot> = dots.collect();
     let chart = Scatter {
         title: "robust against clean accuracy of all runs".to_owned(),
-        x: Axis::over(
-            "accuracy, clean",
-            Scale::Percent,
-            dots.iter().map(|dot| dot.x),
-        ),
-        y: Axis::over(
-            "accuracy, robust",
-            Scale::Percent,
-            dots.iter().map(|dot| dot.y),
-        ),
+        x: axis("accuracy, clean", dots.iter().map(|dot| dot.x)),
+        y: axis("", dots.iter().map(|dot| dot.y)),
         dots,
     };
     chart.draw()
+}
+
+/// An axis with room around the values, and wide enough that small differences look small.
+fn axis(label: &str, values: impl Iterator<Item = f64> + Clone) -> Axis {
+    let around = values.flat_map(|value| [value - ROOM, value + ROOM]);
+    Axis::over(
+        label,
+        Scale::Percent,
+        around.map(|value| value.clamp(0.0, 1.0)),
+    )
 }
 
 fn table(groups: &[&Group<'_>], differing: &[String]) -> Markup {
@@ -178,7 +158,7 @@ fn table(groups: &[&Group<'_>], differing: &[String]) -> Markup {
             table {
                 thead {
                     tr {
-                        th { "run" }
+                        th {} th.left { "run" }
                         @for key in differing { th.left { (key) } }
                         th { "seeds" }
                         th { "zeros" }
@@ -187,18 +167,21 @@ fn table(groups: &[&Group<'_>], differing: &[String]) -> Markup {
                         th.sparse { "clean" } th.sparse { "robust" }
                     }
                 }
-                tbody { @for group in groups { (row(group, differing)) } }
+                tbody {
+                    @for (place, group) in groups.iter().enumerate() { (row(place + 1, group, differing)) }
+                }
             }
         }
     }
 }
 
-fn row(group: &Group<'_>, differing: &[String]) -> Markup {
+fn row(number: usize, group: &Group<'_>, differing: &[String]) -> Markup {
     let seeds = group.runs.iter().map(|run| run.recipe().seed.to_string());
     let seeds: Vec<String> = seeds.collect();
     html! {
         tr {
-            th { (group.names()) }
+            td { (number) }
+            th.left { (group.names()) }
             @for key in differing {
                 td.left { (group.settings.get(key).map_or("–", String::as_str)) }
             }
@@ -256,8 +239,6 @@ mod tests {
             group(&[("data", "a"), ("prune.criterion", "random"), ("width", "2")]),
         ];
         assert_eq!(differing(&groups), ["prune.criterion", "width"]);
-        assert_eq!(groups[0].label(&differing(&groups)), "magnitude");
-        assert_eq!(groups[1].label(&differing(&groups)), "random, 2");
         assert_eq!(differing(&groups[..1]), [""; 0]);
     }
 }

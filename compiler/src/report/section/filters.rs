@@ -58,11 +58,16 @@ pub(super) fn filters(run: &Run) -> Markup {
     )
 }
 
-fn describe(unit: &Unit) -> String {
-    let left = percent(unit.density);
-    match unit.degree {
-        Some(degree) => format!("unit {}: degree {degree:.2}, {left} left", unit.index),
-        None => format!("unit {}: silent, {left} left", unit.index),
+fn describe(unit: &Unit) -> Markup {
+    html! {
+        span { "unit " (unit.index) }
+        span {
+            @match unit.degree {
+                Some(degree) => { "degree " (format!("{degree:.2}")) }
+                None => { "silent" }
+            }
+        }
+        span { (percent(unit.density)) " left" }
     }
 }
 

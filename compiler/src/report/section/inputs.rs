@@ -10,7 +10,7 @@ use crate::report::run::Run;
 
 pub(super) fn inputs(run: &Run, excitations: &Excitations) -> Markup {
     let note = format!(
-        "Searched among the first {} training images. Attack: PGD with {} steps on the dense network, L∞ ball of radius ε = {}, seed {}. Responses \
+        "Searched among the first {} training images. Attack: PGD with {} steps on the dense network, L∞ ball of radius ε\u{a0}=\u{a0}{}, seed\u{a0}{}. Responses \
          are the dense network's, dark low and bright high, on one scale per unit; below each pair, the mean |response|.",
         grouped(excitations.samples as u64),
         excitations.steps,
@@ -51,9 +51,9 @@ fn card(run: &Run, layer: &ExcitedLayer, unit: &ExcitedUnit, kind: &str) -> Mark
     let high = all().copied().fold(f32::NEG_INFINITY, f32::max);
     html! {
         figure {
-            h4 {
-                "unit " (unit.unit.index) ", " (kind) ": degree " (format!("{:.2}", unit.unit.degree.unwrap_or(0.0)))
-                ", " (percent(unit.unit.density)) " left"
+            h4 { "unit " (unit.unit.index) ", " (kind) }
+            p.fate {
+                "degree " (format!("{:.2}", unit.unit.degree.unwrap_or(0.0))) " · " (percent(unit.unit.density)) " left"
             }
             div.maps {
                 p { "clean" } p { "attacked" }
@@ -79,8 +79,8 @@ fn row(run: &Run, layer: &ExcitedLayer, image: &Excitation, low: f32, high: f32)
         }
         @for ((state, _), response) in sides {
             p {
-                @if state == "clean" { (class) " · " }
                 (format!("{:.3}", mean(response)))
+                @if state == "clean" { " · " (class) }
             }
         }
     }

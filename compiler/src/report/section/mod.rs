@@ -30,8 +30,7 @@ const SHOWN: usize = 9;
 /// Everything about one run.
 pub(super) fn about_run(run: &Run, curve: &Curve, excitations: &Excitations) -> Markup {
     html! {
-        (summary::summary(run))
-        (accuracy::accuracy(curve))
+        (summary::summary(run, curve))
         (training::training(run))
         (weights::weights(run))
         (anomaly::anomaly(run))
@@ -70,32 +69,26 @@ fn multiples(charts: &[Markup]) -> Markup {
         div.charts { @for chart in first { (chart) } }
         @if !rest.is_empty() {
             details {
-                summary { (rest.len()) " more layers" }
+                summary { (rest.len()) @if rest.len() == 1 { " more layer" } @else { " more layers" } }
                 div.charts { @for chart in rest { (chart) } }
             }
         }
     }
 }
 
-/// The threat model and all else that a robustness figure needs to mean something.
-fn conditions(evaluation: &Evaluation) -> String {
-    let attacks: Vec<String> = evaluation
-        .attacks
-        .iter()
-        .map(|attack| format!("{} (at most {} passes)", attack.name, attack.budget))
+/// What evaluations must have in common to be compared: threat model, attacks and their strength, images.
+fn threat(evaluation: &Evaluation) -> String {
+    let attacks = evaluation.attacks.iter();
+    let attacks: Vec<String> = attacks
+        .map(|attack| format!("{}\u{a0}{}", attack.name, attack.budget))
         .collect();
     format!(
-        "Threat model: {} ball of radius ε = {} around pixels in [0, 1]. Attacks: {}, each forward and backward pass counted, per image. \
-         First {} test images, seed {}. Brackets: 95 % confidence (Wilson).",
+        "Threat model: {} ball of radius ε\u{a0}=\u{a0}{} around pixels in [0, 1]. Attacks, with the most forward and backward passes an image: {}. \
+         First {} test images. Small figures: 95 % confidence (Wilson).",
         evaluation.norm.symbol(),
         evaluation.epsilon,
-        if attacks.is_empty() {
-            "none".to_owned()
-        } else {
-            attacks.join(", ")
-        },
+        attacks.join(", "),
         grouped(evaluation.samples as u64),
-        evaluation.seed,
     )
 }
 

@@ -2,17 +2,18 @@
 
 use maud::{Markup, html};
 
-use super::{conditions, section, with_interval};
+use super::{accuracy, section, threat, with_interval};
 use crate::evaluate::Evaluation;
 use crate::pipeline::NetworkRecord;
 use crate::quantity::{bytes, grouped, percent};
+use crate::report::curve::Curve;
 use crate::report::run::Run;
 
-pub(super) fn summary(run: &Run) -> Markup {
+pub(super) fn summary(run: &Run, curve: &Curve) -> Markup {
     let (dense, sparse) = (&run.record.dense, &run.record.sparse);
     let recipe = run.recipe();
     let lead = format!(
-        "{} on {}, hardened against changes of every pixel by up to {}, then pruned to {} zeros and fine-tuned.",
+        "{} on {}, hardened against changes of every pixel by up to ε\u{a0}=\u{a0}{}, then pruned to {} zeros and fine-tuned.",
         recipe.network,
         run.train.name(),
         recipe.epsilon,
@@ -24,20 +25,22 @@ pub(super) fn summary(run: &Run) -> Markup {
         "Summary",
         &lead,
         &html! {
+            div.beside {
+            div {
             div.scroll {
-                table {
+                table.wide {
                     thead { tr { th {} th.dense { "dense" } th.sparse { "pruned" } } }
                     tbody {
                         (row("accuracy, clean", dense, sparse, |n| {
                             with_interval(n.evaluation.clean_accuracy, n.evaluation.clean_interval)
                         }))
                         @for name in names {
-                            (row(&format!("accuracy, {name} at ε = {epsilon}"), dense, sparse, |n| {
+                            (row(&format!("accuracy, {name} at ε\u{a0}=\u{a0}{epsilon}"), dense, sparse, |n| {
                                 under(&n.evaluation, name)
                             }))
                         }
                         @if dense.evaluation.attacks.len() > 1 {
-                            (row(&format!("accuracy, all of these at ε = {epsilon}"), dense, sparse, |n| {
+                            (row(&format!("accuracy, all of these at ε\u{a0}=\u{a0}{epsilon}"), dense, sparse, |n| {
                                 with_interval(n.evaluation.robust_accuracy, n.evaluation.robust_interval)
                             }))
                         }
@@ -47,7 +50,10 @@ pub(super) fn summary(run: &Run) -> Markup {
                     }
                 }
             }
-            p.note { (conditions(&dense.evaluation)) }
+            p.note { (threat(&dense.evaluation)) " Seed\u{a0}" (dense.evaluation.seed) "." }
+            }
+            (accuracy::accuracy(curve))
+            }
         },
     )
 }

@@ -26,7 +26,7 @@ pub(super) fn training(run: &Run) -> Markup {
         format!("PGD with {} steps, {} after pruning", steps[0], steps[1])
     };
     let note = format!(
-        "Attacked: {strength}, L∞ ball of radius ε = {}, on validation images cut from the training data, seed {}. Large dots: the epochs \
+        "Attacked: {strength}, L∞ ball of radius ε\u{a0}=\u{a0}{}, on validation images cut from the training data, seed\u{a0}{}. Large dots: the epochs \
          whose networks were kept.",
         run.recipe().epsilon,
         run.recipe().seed,

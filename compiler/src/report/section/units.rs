@@ -26,21 +26,20 @@ pub(super) fn units(run: &Run) -> Markup {
         lead,
         &html! {
             ul.legend {
-                li.scale { "share of a unit's weights that is left, from none to all (root scale)" }
+                li.scale { "share of a unit's weights that is left, from none to that of the layer's fullest unit" }
             }
-            div.rows {
-                span.head { "layer" } span.head { "most anomalous → least" } span.head.value { "ρ degree · ρ size" }
+            div.rows.four {
+                span.head.name { "layer" } span.head { "most anomalous → least" } span.head.value { "ρ degree" } span.head.value { "ρ |w|" }
                 @for (layer, units) in &layers {
-                    span title=(layer.name) { (layer.name) }
+                    span.name title=(layer.name) { (layer.name) }
                     (strip(&format!("density of the units of {}", layer.name), &cells(units)))
-                    span.value {
-                        (correlation(units, |unit| unit.degree)) " · " (correlation(units, |unit| Some(unit.magnitude)))
-                    }
+                    span.value { (correlation(units, |unit| unit.degree)) }
+                    span.value { (correlation(units, |unit| Some(unit.magnitude))) }
                 }
             }
             p.note {
-                "ρ: rank correlation of a unit's density after pruning with its anomaly degree, and with its mean |w| before. Negative under "
-                "degree: the anomalous went. Positive under size: the small went."
+                "ρ: rank correlation of a unit's density after pruning with its anomaly degree, and with its mean |w| before. A negative first figure: "
+                "the anomalous went. A positive second: the small went."
                 @if left_out > 0 {
                     " Left out: " (left_out) " layers whose units before and after do not correspond."
                 }
@@ -52,9 +51,15 @@ pub(super) fn units(run: &Run) -> Markup {
 
 fn cells(units: &[Unit]) -> Vec<Cell> {
     let size = units.len().div_ceil(CELLS).max(1);
-    units.chunks(size).map(cell).collect()
+    let mut cells: Vec<Cell> = units.chunks(size).map(cell).collect();
+    let fullest = cells.iter().map(|cell| cell.strength).fold(0.0, f64::max);
+    for cell in &mut cells {
+        cell.strength /= fullest.max(f64::MIN_POSITIVE);
+    }
+    cells
 }
 
+/// Neighbouring units with their mean density.
 fn cell(units: &[Unit]) -> Cell {
     let density = units.iter().map(|unit| unit.density).sum::<f64>() / units.len().max(1) as f64;
     let note = match units {
@@ -74,8 +79,7 @@ fn cell(units: &[Unit]) -> Cell {
         [] => String::new(),
     };
     Cell {
-        // What is left of most units is little; a root tells little from nothing.
-        strength: density.sqrt(),
+        strength: density,
         note,
     }
 }
@@ -112,7 +116,7 @@ fn extremes(layers: &[(&Layer, Vec<Unit>)]) -> Markup {
     let most = &live[..count];
     let least: Vec<_> = live.iter().rev().take(count).copied().collect();
     html! {
-        div.charts {
+        div.halves {
             div { h3 { "Most anomalous" } (table(most)) }
             div { h3 { "Least anomalous" } (table(&least)) }
         }

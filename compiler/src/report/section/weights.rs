@@ -8,21 +8,21 @@ use crate::report::chart::{Histogram, Ink, bar};
 use crate::report::layer::Layer;
 use crate::report::run::Run;
 
-/// Bins of a histogram of weights.
-const BINS: usize = 40;
+/// Share of the dense layer's |w| that its histogram spans; a few far outliers would leave no room for the others.
+const SPANNED: f64 = 0.995;
 
 pub(super) fn weights(run: &Run) -> Markup {
     let charts: Vec<Markup> = run.layers.iter().map(distribution).collect();
     section(
         "Weights",
-        "Pruning takes the weights around zero; fine-tuning moves those that are left outwards.",
+        "Where the outline gapes at zero, the small weights went; where it reaches beyond the area, those that are left have grown.",
         &html! {
             h3 { "Density of each layer" }
             div.rows {
-                span.head { "layer" } span.head { "weights that are left" } span.head.value { "of" }
+                span.head.name { "layer" } span.head { "weights that are left" } span {}
                 @for layer in &run.layers {
                     @let density = layer.density();
-                    span title=(layer.name) { (layer.name) }
+                    span.name title=(layer.name) { (layer.name) }
                     (bar(&format!("{}: {} are left", layer.name, percent(density)), Ink::Sparse, density))
                     span.value { (percent(density)) " of " (grouped(layer.weights.dense.len() as u64)) }
                 }
@@ -30,7 +30,7 @@ pub(super) fn weights(run: &Run) -> Markup {
             h3 { "Distribution of the weights that are not zero" }
             (legend())
             (multiples(&charts))
-            p.note { "Each distribution in shares of its own weights. Zeros are left out: they are what the bars above show." }
+            p.note { "Each distribution in shares of its own weights, without the zeros, which the bars above count. The outermost bins hold all that is beyond." }
         },
     )
 }
@@ -42,12 +42,21 @@ fn distribution(layer: &Layer) -> Markup {
     };
     let dense = nonzero(&layer.weights.dense);
     let sparse = nonzero(&layer.weights.sparse);
+    let span = span(&dense);
     let chart = Histogram {
         title: format!("weights of {}, dense and pruned", layer.name),
         label: "weight",
         dense: &dense,
         sparse: &sparse,
-        bins: BINS,
+        range: [-span, span],
     };
     html! { figure { h4 { (layer.name) } (chart.draw()) } }
+}
+
+/// The |w| that most of the weights stay below.
+fn span(weights: &[f64]) -> f64 {
+    let mut sizes: Vec<f64> = weights.iter().map(|w| w.abs()).collect();
+    sizes.sort_by(f64::total_cmp);
+    let place = (SPANNED * sizes.len() as f64) as usize;
+    sizes.get(place).copied().unwrap_or(0.0)
 }
