@@ -85,6 +85,13 @@ pub(super) fn excitations(
     let chosen = choose(&run.layers, |layer| network.shape(layer.response).as_map());
     let samples = SAMPLES.min(run.train.len());
     let steps = run.recipe().prune.steps;
+    if chosen.is_empty() {
+        return Ok(Excitations {
+            samples,
+            steps,
+            layers: Vec::new(),
+        });
+    }
     let attack = Pgd::new(ThreatModel::linf(run.recipe().epsilon), steps);
     let opened = device.open()?;
     let executor = Executor::new(network, &opened);

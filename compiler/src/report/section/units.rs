@@ -107,11 +107,8 @@ fn extremes(layers: &[(&Layer, Vec<Unit>)]) -> Markup {
     let all = layers.iter();
     let all = all.flat_map(|(layer, units)| units.iter().map(|unit| (layer.name.as_str(), *unit)));
     let mut live: Vec<(&str, Unit)> = all.filter(|(_, unit)| unit.degree.is_some()).collect();
-    live.sort_by(|a, b| {
-        b.1.degree
-            .partial_cmp(&a.1.degree)
-            .expect("degrees are finite")
-    });
+    let degree = |unit: &Unit| unit.degree.unwrap_or(0.0);
+    live.sort_by(|a, b| degree(&b.1).total_cmp(&degree(&a.1)));
     let count = LISTED.min(live.len() / 2);
     let most = &live[..count];
     let least: Vec<_> = live.iter().rev().take(count).copied().collect();
