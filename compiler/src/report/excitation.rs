@@ -95,7 +95,7 @@ pub(super) fn excitations(
     let attack = Pgd::new(ThreatModel::linf(run.recipe().epsilon), steps);
     let opened = device.open()?;
     let executor = Executor::new(network, &opened);
-    let points: Vec<ValueId> = chosen.iter().map(|(layer, ..)| layer.response).collect();
+    let points: Vec<ValueId> = chosen.iter().map(|c| c.layer.response).collect();
 
     let bar = progress.bar("excite units", samples as u64);
     let indices: Vec<usize> = (0..samples).collect();
@@ -103,10 +103,10 @@ pub(super) fn excitations(
     let mut means: Vec<Vec<Vec<f64>>> = vec![Vec::new(); chosen.len()];
     for batch in indices.chunks(BATCH) {
         let responses = executor.activations(&run.train.batch(batch), &points)?;
-        for ((means, responses), (_, units, map)) in means.iter_mut().zip(&responses).zip(&chosen) {
-            let [height, width] = *map;
-            for image in responses.chunks((units.len() * height * width).max(1)) {
-                let maps = image.chunks((height * width).max(1));
+        for ((means, responses), chosen) in means.iter_mut().zip(&responses).zip(&chosen) {
+            let map = chosen.map.iter().product::<usize>();
+            for image in responses.chunks((chosen.units.len() * map).max(1)) {
+                let maps = image.chunks(map.max(1));
                 means.push(maps.map(mean_absolute).collect());
             }
         }
@@ -121,8 +121,8 @@ pub(super) fn excitations(
     };
     // What is shown, and only that, is attacked.
     let mut shown = BTreeMap::new();
-    for (layer, (_, units, _)) in chosen.iter().enumerate() {
-        for unit in ends(units).into_iter().flatten() {
+    for (layer, chosen) in chosen.iter().enumerate() {
+        for unit in ends(&chosen.units).into_iter().flatten() {
             shown.extend(look(layer, &unit).into_iter().map(|index| (index, ())));
         }
     }
@@ -146,8 +146,8 @@ pub(super) fn excitations(
             .into_iter()
             .map(|index| {
                 let place = shown.binary_search(&index).expect("it was collected");
-                let (_, units, [height, width]) = &chosen[layer];
-                let map = height * width;
+                let Chosen { units, map, .. } = &chosen[layer];
+                let map = map.iter().product::<usize>();
                 let start = (place * units.len() + unit.index) * map;
                 Excitation {
                     index,
@@ -158,19 +158,16 @@ pub(super) fn excitations(
             })
             .collect(),
     };
-    let layers = chosen
-        .iter()
-        .enumerate()
-        .map(|(number, (layer, units, map))| {
-            let [most, least] =
-                ends(units).map(|units| units.into_iter().map(|u| unit(number, u)).collect());
-            ExcitedLayer {
-                name: layer.name.clone(),
-                map: *map,
-                most,
-                least,
-            }
-        });
+    let layers = chosen.iter().enumerate().map(|(number, chosen)| {
+        let [most, least] =
+            ends(&chosen.units).map(|units| units.into_iter().map(|u| unit(number, u)).collect());
+        ExcitedLayer {
+            name: chosen.layer.name.clone(),
+            map: chosen.map,
+            most,
+            least,
+        }
+    });
     Ok(Excitations {
         samples,
         steps,
@@ -182,37 +179,33 @@ fn mean_absolute(map: &[f32]) -> f64 {
     map.iter().map(|r| f64::from(r.abs())).sum::<f64>() / map.len().max(1) as f64
 }
 
-/// The first, a middle and the last of the layers whose units have maps, or of all if none have, with units and the side lengths of maps.
-fn choose<'a>(
-    layers: &'a [Layer],
-    shape: impl Fn(&Layer) -> [usize; 3],
-) -> Vec<(&'a Layer, Vec<Unit>, [usize; 2])> {
+/// A layer that is looked at.
+struct Chosen<'a> {
+    layer: &'a Layer,
+    /// All units, by falling degree.
+    units: Vec<Unit>,
+    /// `[height, width]` of a response.
+    map: [usize; 2],
+}
+
+/// The first, a middle and the last of the layers whose units have maps, or of all if none have. `shape` tells a layer's responses.
+fn choose(layers: &[Layer], shape: impl Fn(&Layer) -> [usize; 3]) -> Vec<Chosen<'_>> {
     let known = layers.iter().filter_map(|layer| {
         let [channels, height, width] = shape(layer);
         let units = layer.units()?;
         let usable = channels == units.len() && units.iter().any(|unit| unit.degree.is_some());
-        usable.then_some((layer, units, [height, width]))
+        let map = [height, width];
+        usable.then_some(Chosen { layer, units, map })
     });
-    let known: Vec<_> = known.collect();
-    let has_map = |entry: &&(_, _, [usize; 2])| entry.2 != [1, 1];
-    let mut places: Vec<usize> = (0..known.len())
-        .filter(|place| has_map(&&known[*place]))
-        .collect();
-    if places.is_empty() {
-        places = (0..known.len()).collect();
+    let mut known: Vec<Chosen<'_>> = known.collect();
+    if known.iter().any(|chosen| chosen.map != [1, 1]) {
+        known.retain(|chosen| chosen.map != [1, 1]);
     }
-    let last = places.len().saturating_sub(1);
-    let mut wanted: Vec<usize> = (0..LAYERS).map(|i| i * last / (LAYERS - 1)).collect();
-    wanted.dedup();
-    let wanted: Vec<usize> = wanted
-        .iter()
-        .filter_map(|i| places.get(*i).copied())
-        .collect();
-    let entries = known.into_iter().enumerate();
-    entries
-        .filter(|(place, _)| wanted.contains(place))
-        .map(|(_, entry)| entry)
-        .collect()
+    let last = known.len().saturating_sub(1);
+    let wanted: Vec<usize> = (0..LAYERS).map(|i| i * last / (LAYERS - 1)).collect();
+    let places = known.into_iter().enumerate();
+    let wanted = places.filter(|(place, _)| wanted.contains(place));
+    wanted.map(|(_, chosen)| chosen).collect()
 }
 
 /// The live units with the highest degrees and those with the lowest, extremes first; no unit is both.
@@ -265,7 +258,7 @@ mod tests {
             [vec![2, 1], vec![0]]
         );
         assert_eq!(of(&[Some(1.0)]), [vec![0], vec![]]);
-        assert_eq!(of(&[None]), [vec![], vec![]]);
+        assert_eq!(of(&[None]), [Vec::<usize>::new(), Vec::new()]);
     }
 
     #[test]
@@ -279,7 +272,7 @@ mod tests {
             });
             chosen
                 .iter()
-                .map(|(layer, ..)| layer.name.clone())
+                .map(|chosen| chosen.layer.name.clone())
                 .collect()
         };
         let layers: Vec<Layer> = ["a", "b", "c", "d", "e"]

@@ -1,5 +1,7 @@
 //! An axis: which values it spans, and the round ones among them.
 
+use super::is_drawable;
+
 /// How ticks are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Scale {
@@ -27,14 +29,18 @@ pub(in crate::report) struct Axis {
 const TICKS: f64 = 5.0;
 
 impl Axis {
-    /// An axis from `from` to `to`. Ends that are not finite become 0 and 1, equal ones are moved apart.
+    /// An axis from `from` to `to`. Ends that cannot be drawn become 0 and 1, equal ones are moved apart.
     pub(in crate::report) fn new(label: &str, scale: Scale, from: f64, to: f64) -> Self {
         let (from, to) = match (from, to) {
-            (from, to) if !(from.is_finite() && to.is_finite()) => (0.0, 1.0),
+            (from, to) if !(is_drawable(from) && is_drawable(to)) => (0.0, 1.0),
             // What is closer together could not be told apart by a label.
-            (from, to) if (to - from).abs() <= 1e-9 * from.abs().max(1e-9) => {
-                (from - 0.5, from + 0.5)
-            }
+            (from, to) if (to - from).abs() <= 1e-9 * from.abs().max(1e-9) => match scale {
+                Scale::Percent if (0.0..=1.0).contains(&from) => (0.0, 1.0),
+                _ => {
+                    let half = 0.5 * from.abs().max(1.0);
+                    (from - half, from + half)
+                }
+            },
             (from, to) => (from.min(to), from.max(to)),
         };
         let factor = if scale == Scale::Percent { 100.0 } else { 1.0 };
@@ -57,26 +63,28 @@ impl Axis {
         }
     }
 
-    /// An axis that spans all finite `values`, ends included at round numbers.
+    /// An axis that spans all `values` that can be drawn, ends included at round numbers.
     pub(in crate::report) fn over(
         label: &str,
         scale: Scale,
         values: impl IntoIterator<Item = f64>,
     ) -> Self {
-        let finite = values.into_iter().filter(|value| value.is_finite());
-        let (from, to) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        let values = values.into_iter().filter(|value| is_drawable(*value));
+        let (from, to) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
         });
-        let step = round_step((to - from) / TICKS);
-        if scale == Scale::Count || !step.is_finite() {
-            return Self::new(label, scale, from, to);
+        let mut ends = [from, to];
+        // Wider ends may want wider steps, whose round numbers are farther out.
+        for _ in 0..2 {
+            let step = round_step((ends[1] - ends[0]) / TICKS);
+            if scale != Scale::Count && step.is_normal() {
+                ends = [
+                    (ends[0] / step).floor() * step,
+                    (ends[1] / step).ceil() * step,
+                ];
+            }
         }
-        Self::new(
-            label,
-            scale,
-            (from / step).floor() * step,
-            (to / step).ceil() * step,
-        )
+        Self::new(label, scale, ends[0], ends[1])
     }
 
     /// What it is about.

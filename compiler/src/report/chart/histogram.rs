@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Axis, Frame, Ink, Scale, nothing, path, unit};
+use super::{Axis, Frame, Ink, Scale, is_drawable, nothing, path, unit};
 
 /// Two distributions; each is shown in shares of its own values.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl Histogram<'_> {
     /// The chart: the parent as an area, the pruned network as an outline.
     pub(in crate::report) fn draw(&self) -> Markup {
         let all = [self.dense, self.sparse];
-        let counts = all.map(|values| values.iter().filter(|value| value.is_finite()).count());
+        let counts = all.map(|values| values.iter().filter(|value| is_drawable(**value)).count());
         let count = counts[0].max(counts[1]);
         if count == 0 {
             return nothing(&self.title);
@@ -77,10 +77,10 @@ fn short(value: f64) -> String {
     format!("{value:.3}").replace('-', "−")
 }
 
-/// Share of the finite `values` in each of `bins` equal parts of the axis.
+/// Share of the `values` that can be drawn in each of `bins` equal parts of the axis.
 fn shares(values: &[f64], axis: &Axis, bins: usize) -> Vec<f64> {
     let mut counts = vec![0usize; bins];
-    for value in values.iter().filter(|value| value.is_finite()) {
+    for value in values.iter().filter(|value| is_drawable(**value)) {
         let bin = (axis.position(*value) * bins as f64) as usize;
         counts[bin.min(bins - 1)] += 1;
     }

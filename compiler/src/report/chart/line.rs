@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Axis, BOTTOM, Frame, HEIGHT, Ink, TOP, nothing, path, unit};
+use super::{Axis, BOTTOM, Frame, HEIGHT, Ink, TOP, is_drawable, nothing, path, unit};
 
 /// A point of a line.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(in crate::report) struct Point {
     pub(in crate::report) emphasis: bool,
 }
 
-/// A line; it is broken where a point is not finite.
+/// A line; it is broken where a point cannot be drawn.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Line {
     /// Its colour.
@@ -46,7 +46,7 @@ pub(in crate::report) struct LineChart {
 impl LineChart {
     /// The chart.
     pub(in crate::report) fn draw(&self) -> Markup {
-        let is_there = |point: &Point| point.x.is_finite() && point.y.is_finite();
+        let is_there = |point: &Point| is_drawable(point.x) && is_drawable(point.y);
         let mut points = self.lines.iter().flat_map(|line| &line.points);
         if !points.any(is_there) {
             return nothing(&self.title);

@@ -1,6 +1,6 @@
 //! Charts as inline SVG, drawn in the page's own colours: what is dense and what is sparse looks the same everywhere, light and dark.
 //!
-//! Every chart has the same width in its own units, so that text has one size. Numbers that are not finite are left out; a chart of nothing
+//! Every chart has the same width in its own units, so that text has one size. Numbers that cannot be drawn are left out; a chart of nothing
 //! says so. Non-goals: anything that moves, and charts that no section draws.
 
 mod axis;
@@ -91,6 +91,11 @@ fn nothing(title: &str) -> Markup {
             text.label.middle x=(unit(WIDTH / 2.0)) y=(unit(HEIGHT / 2.0)) { "nothing to show" }
         }
     }
+}
+
+/// Whether a value can have a place: it is a number, and not so large that arithmetic on it would leave the numbers.
+fn is_drawable(value: f64) -> bool {
+    value.abs() < 1e30
 }
 
 /// A coordinate: a tenth of a unit is finer than any screen.

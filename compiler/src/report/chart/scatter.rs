@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Axis, Frame, Ink, nothing, unit};
+use super::{Axis, Frame, Ink, is_drawable, nothing, unit};
 
 /// One dot.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(in crate::report) struct Scatter {
 impl Scatter {
     /// The chart.
     pub(in crate::report) fn draw(&self) -> Markup {
-        let is_there = |dot: &&Dot| dot.x.is_finite() && dot.y.is_finite();
+        let is_there = |dot: &&Dot| is_drawable(dot.x) && is_drawable(dot.y);
         let dots: Vec<&Dot> = self.dots.iter().filter(is_there).collect();
         if dots.is_empty() {
             return nothing(&self.title);

@@ -40,7 +40,9 @@ fn ticks_are_round_and_lie_on_the_axis() {
     );
     assert_eq!(
         ticks(Scale::Plain, -0.013, 0.021),
-        ["−0.01", "0.00", "0.01", "0.02"]
+        [
+            "−0.010", "−0.005", "0.000", "0.005", "0.010", "0.015", "0.020"
+        ]
     );
     assert_eq!(
         ticks(Scale::Percent, 0.5, 0.9),
@@ -68,6 +70,8 @@ fn axes_of_nothing_and_of_one_value_can_be_drawn() {
     }
     let axis = Axis::over("", Scale::Plain, [3.0]);
     assert_eq!(axis.position(3.0), 0.5);
+    let axis = Axis::over("", Scale::Percent, [0.25, 0.25]);
+    assert_eq!(axis.position(0.25), 0.25);
 }
 
 #[test]
