@@ -26,6 +26,7 @@ fn a_folder_that_holds_no_finished_run_is_named() {
     let run = finished_run(folder.path());
     // The same images, but not these.
     let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
     write_idx(&images, 30);
     let names = [text(&run), "--data"];
     assert_fails(report().arg(&run).arg("--data").arg(&images), INPUT, &names);

@@ -23,18 +23,20 @@ struct Group<'a> {
 
 pub(in crate::report) fn comparison(runs: &[Run]) -> Markup {
     let groups = groups(runs);
-    let differing = differing(&groups);
-    // Figures under different threat models must not stand in one table.
-    let mut threats: BTreeMap<String, Vec<&Group<'_>>> = BTreeMap::new();
+    // Figures under different threat models, or on different images, must not stand in one table.
+    let mut tables: BTreeMap<(String, &str), Vec<&Group<'_>>> = BTreeMap::new();
     for group in &groups {
-        let threat = threat(&group.runs[0].record.sparse.evaluation);
-        threats.entry(threat).or_default().push(group);
+        let record = &group.runs[0].record;
+        let threat = threat(&record.sparse.evaluation);
+        let images = record.provenance.test_data.as_str();
+        tables.entry((threat, images)).or_default().push(group);
     }
     html! {
         section id="comparison" {
             h2 { "Comparison" }
             p.lead { "Up and to the right is better. Runs that differ by nothing but their seed are one row: mean ± standard deviation." }
-            @for (threat, groups) in &threats {
+            @for ((threat, _), groups) in &tables {
+                @let differing = differing(groups);
                 (table(groups, &differing))
                 div.beside {
                     figure { h3 { "Robust over clean accuracy" } (legend()) (scatter(groups)) }
@@ -50,7 +52,14 @@ fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     for run in runs {
         let mut settings = run.settings();
         settings.remove(SEED);
-        match groups.iter_mut().find(|group| group.settings == settings) {
+        let images = |run: &Run| {
+            let provenance = &run.record.provenance;
+            (provenance.train_data.clone(), provenance.test_data.clone())
+        };
+        let same = |group: &&mut Group<'_>| {
+            group.settings == settings && images(group.runs[0]) == images(run)
+        };
+        match groups.iter_mut().find(same) {
             Some(group) => group.runs.push(run),
             None => groups.push(Group {
                 settings,
@@ -62,7 +71,7 @@ fn groups(runs: &[Run]) -> Vec<Group<'_>> {
 }
 
 /// The keys whose values are not the same in all groups.
-fn differing(groups: &[Group<'_>]) -> Vec<String> {
+fn differing(groups: &[&Group<'_>]) -> Vec<String> {
     let keys: BTreeSet<&String> = groups.iter().flat_map(|g| g.settings.keys()).collect();
     let differs = |key: &&String| {
         let values: BTreeSet<_> = groups.iter().map(|g| g.settings.get(*key)).collect();
@@ -159,12 +168,12 @@ fn table(groups: &[&Group<'_>], differing: &[String]) -> Markup {
                 thead {
                     tr {
                         th {} th.left { "run" }
-                        @for key in differing { th.left { (key) } }
                         th { "seeds" }
                         th { "zeros" }
                         th { "file" }
                         th.dense { "clean" } th.dense { "robust" }
                         th.sparse { "clean" } th.sparse { "robust" }
+                        @for key in differing { th.left { (key) } }
                     }
                 }
                 tbody {
@@ -182,15 +191,15 @@ fn row(number: usize, group: &Group<'_>, differing: &[String]) -> Markup {
         tr {
             td { (number) }
             th.left { (group.names()) }
-            @for key in differing {
-                td.left { (group.settings.get(key).map_or("–", String::as_str)) }
-            }
             td { (seeds.join(", ")) }
             td { (percent(group.over(Ink::Sparse, |n| n.sparsity).0)) }
             td { (bytes(group.over(Ink::Sparse, |n| n.bytes as f64).0 as u64)) }
             @for ink in [Ink::Dense, Ink::Sparse] {
                 td { (accuracy(group, ink, clean, |e| e.clean_interval)) }
                 td { (accuracy(group, ink, robust, |e| e.robust_interval)) }
+            }
+            @for key in differing {
+                td.left { (group.settings.get(key).map_or("–", String::as_str)) }
             }
         }
     }
@@ -234,10 +243,9 @@ mod tests {
 
     #[test]
     fn only_what_differs_tells_groups_apart() {
-        let groups = [
-            group(&[("data", "a"), ("prune.criterion", "magnitude")]),
-            group(&[("data", "a"), ("prune.criterion", "random"), ("width", "2")]),
-        ];
+        let first = group(&[("data", "a"), ("prune.criterion", "magnitude")]);
+        let second = group(&[("data", "a"), ("prune.criterion", "random"), ("width", "2")]);
+        let groups = [&first, &second];
         assert_eq!(differing(&groups), ["prune.criterion", "width"]);
         assert_eq!(differing(&groups[..1]), [""; 0]);
     }
