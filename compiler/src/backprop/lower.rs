@@ -88,7 +88,8 @@ impl Lowering<'_> {
         let task = match &node.operator {
             Operator::Reshape { .. } => {
                 let [from, to] = [node.inputs[0], result].map(|value| channels(network, value));
-                if from == to {
+                // What is brought to a point is not seen behind it.
+                if from == to && !self.points.contains(&node.inputs[0]) {
                     return Ok(inputs[0]);
                 }
                 Task::Reshape {

@@ -23,7 +23,15 @@ pub(super) fn multiply(
     left: MatRef<'_, f32>,
     right: MatRef<'_, f32>,
 ) {
-    let target = MatMut::from_row_major_slice_with_stride_mut(target, rows, columns, stride);
+    // Not by `from_row_major_slice_with_stride_mut`, which in 0.23.2 takes the stride for that of columns, and leaves the slice.
+    let target = MatMut::from_column_major_slice_with_stride_mut(target, columns, rows, stride);
     let accumulation = if add { Accum::Add } else { Accum::Replace };
-    matmul(target, accumulation, left, right, 1.0, Par::Seq);
+    matmul(
+        target.transpose_mut(),
+        accumulation,
+        left,
+        right,
+        1.0,
+        Par::Seq,
+    );
 }

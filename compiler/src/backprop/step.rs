@@ -11,7 +11,7 @@ use super::depthwise::Depthwise;
 use super::elementwise::Unary;
 use super::normalization::{BatchNorm, Statistics};
 use super::pass::Pass;
-use super::tape::{Slopes, Tape, swap_axes};
+use super::tape::{Tape, swap_axes};
 
 /// What a step computes.
 #[derive(Debug)]
