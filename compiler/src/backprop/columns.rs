@@ -27,6 +27,9 @@ pub(super) struct Windows {
     pub(super) reach: [Vec<Reach>; 2],
     /// Whether window `i` is element `i`.
     pub(super) is_identity: bool,
+    /// Whether a map that is cut into the phases of the stride has the result's size: then the elements that a tap sees lie side by
+    /// side, but for those that wrap around the edges.
+    is_aligned: bool,
 }
 
 impl Windows {
@@ -61,6 +64,7 @@ impl Windows {
             is_identity: window.kernel == [1, 1]
                 && window.stride == [1, 1]
                 && window.padding == [0; 4],
+            is_aligned: [0, 1].map(|axis| input[axis].div_ceil(window.stride[axis])) == output,
         }
     }
 
@@ -98,28 +102,114 @@ impl Windows {
             .map(move |(place, start)| (place, start + outputs.start..start + outputs.end))
     }
 
-    /// Writes what one tap sees of a plane, zero where it lies beside it.
-    pub(super) fn gather(&self, reach: [&Reach; 2], plane: &[f32], seen: &mut [f32]) {
-        let [down, right] = reach;
+    /// Phases that a plane is cut into; one where it stays as it is.
+    fn phases(&self) -> [usize; 2] {
+        if self.is_aligned { self.stride } else { [1, 1] }
+    }
+
+    /// Numbers of a plane that is cut into phases, or zero where it stays as it is.
+    pub(super) fn cut_length(&self) -> usize {
+        match self.phases() {
+            [1, 1] => 0,
+            [down, right] => down * right * self.count(),
+        }
+    }
+
+    /// The lines of a plane with those of the phases they are cut into, in phases of the result's size.
+    fn phase_lines(&self) -> impl Iterator<Item = (usize, usize)> {
+        let ([height, width], [_, columns]) = (self.input, self.output);
+        let [down, right] = self.phases();
+        (0..height).flat_map(move |y| {
+            (0..right.min(width)).map(move |x| {
+                let phase = y % down * right + x;
+                (y * width + x, phase * self.count() + y / down * columns)
+            })
+        })
+    }
+
+    /// Cuts a plane into phases; what lies beside the map is left as it is.
+    pub(super) fn cut(&self, plane: &[f32], phases: &mut [f32]) {
+        let (width, stride) = (self.input[1], self.stride[1]);
+        for (place, phase) in self.phase_lines() {
+            let line = &plane[place..place - place % width + width];
+            let elements = line.iter().step_by(stride);
+            phases[phase..]
+                .iter_mut()
+                .zip(elements)
+                .for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    /// Adds phases to the plane that they are cut from.
+    pub(super) fn join(&self, phases: &[f32], plane: &mut [f32]) {
+        let (width, stride) = (self.input[1], self.stride[1]);
+        for (place, phase) in self.phase_lines() {
+            let line = &mut plane[place..place - place % width + width];
+            let elements = line.iter_mut().step_by(stride);
+            elements
+                .zip(&phases[phase..])
+                .for_each(|(to, from)| *to += *from);
+        }
+    }
+
+    /// Where the first element that a tap sees lies in the phases of a plane, and the windows from the first to the last that see one.
+    fn run(&self, [down, right]: [&Reach; 2]) -> (usize, Range<usize>) {
+        let ([sy, sx], columns) = (self.stride, self.output[1]);
+        let phase = down.first % sy * sx + right.first % sx;
+        let place = phase * self.count() + down.first / sy * columns + right.first / sx;
+        let start = down.outputs.start * columns + right.outputs.start;
+        (
+            place,
+            start..(down.outputs.end - 1) * columns + right.outputs.end,
+        )
+    }
+
+    /// Clears what wraps around the edges from one line of windows to the next.
+    fn clear_edges(&self, [down, right]: [&Reach; 2], numbers: &mut [f32]) {
         let columns = self.output[1];
-        if down.outputs.len() * right.outputs.len() < self.count() {
-            seen[..down.outputs.start * columns].fill(0.0);
-            seen[down.outputs.end * columns..].fill(0.0);
-            for row in down.outputs.clone() {
-                seen[row * columns..][..right.outputs.start].fill(0.0);
-                seen[row * columns..(row + 1) * columns][right.outputs.end..].fill(0.0);
+        let gap = columns - right.outputs.len();
+        if gap > 0 {
+            let ends = (down.outputs.start..down.outputs.end - 1).map(|row| row * columns);
+            for end in ends {
+                numbers[end + right.outputs.end..][..gap].fill(0.0);
             }
         }
+    }
+
+    /// Writes what one tap sees of a plane, or of its phases if it is cut, zero where it lies beside the map.
+    pub(super) fn gather(&self, reach: [&Reach; 2], plane: &[f32], seen: &mut [f32]) {
+        if reach.iter().any(|along| along.outputs.is_empty()) {
+            return seen.fill(0.0);
+        }
+        if self.is_aligned {
+            let (place, windows) = self.run(reach);
+            seen[..windows.start].fill(0.0);
+            seen[windows.end..].fill(0.0);
+            seen[windows.clone()].copy_from_slice(&plane[place..][..windows.len()]);
+            return self.clear_edges(reach, seen);
+        }
+        seen.fill(0.0);
         for (place, windows) in self.lines(reach) {
-            let seen = &mut seen[windows];
-            let line = &plane[place..];
-            if self.stride[1] == 1 {
-                seen.copy_from_slice(&line[..seen.len()]);
-            } else {
-                let places = line.iter().step_by(self.stride[1]);
-                seen.iter_mut().zip(places).for_each(|(seen, x)| *seen = *x);
-            }
+            let places = plane[place..].iter().step_by(self.stride[1]);
+            seen[windows]
+                .iter_mut()
+                .zip(places)
+                .for_each(|(seen, x)| *seen = *x);
         }
+    }
+
+    /// Adds what one tap has brought to a plane, or to its phases if it is cut. Leaves zero what it has brought beside the map.
+    pub(super) fn bring(&self, reach: [&Reach; 2], brought: &mut [f32], plane: &mut [f32]) {
+        if reach.iter().any(|along| along.outputs.is_empty()) {
+            return;
+        }
+        if self.is_aligned {
+            self.clear_edges(reach, brought);
+            let (place, windows) = self.run(reach);
+            let pairs = plane[place..].iter_mut().zip(&brought[windows]);
+            return pairs.for_each(|(x, slope)| *x += slope);
+        }
+        self.scatter(reach, 1.0, brought, plane);
     }
 
     /// Adds `factor` times what one tap sees of a plane.

@@ -24,6 +24,14 @@ pub(super) struct Convolution {
     pub(super) windows: Windows,
 }
 
+/// Memory that convolutions write what they need for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    columns: Vec<f32>,
+    /// Planes of one channel, cut into the phases of a stride.
+    phases: Vec<f32>,
+}
+
 /// The images of a part whose columns are multiplied at once, in one group.
 struct Block {
     group: usize,
@@ -40,7 +48,7 @@ impl Convolution {
         output: &mut [f32],
         images: usize,
         parameters: &[Vec<f32>],
-        scratch: &mut Vec<f32>,
+        scratch: &mut Scratch,
     ) {
         let bias = self.bias.map(|bias| &parameters[bias]);
         for block in self.blocks(images) {
@@ -69,7 +77,7 @@ impl Convolution {
         add: bool,
         images: usize,
         parameters: &[Vec<f32>],
-        scratch: &mut Vec<f32>,
+        scratch: &mut Scratch,
     ) {
         if !self.windows.is_identity && !add {
             targets.fill(0.0);
@@ -85,16 +93,28 @@ impl Convolution {
                 multiply(targets, [rows, columns], stride, add, weights, slopes);
                 continue;
             }
-            let brought = room(scratch, rows * columns);
+            let brought = room(&mut scratch.columns, rows * columns);
             multiply(brought, [rows, columns], columns, false, weights, slopes);
             let count = self.windows.count();
-            let mut lines = brought.chunks_exact(columns);
+            let mut lines = brought.chunks_exact_mut(columns);
+            let length = self.windows.cut_length();
             for channel in 0..self.depth {
+                let phases = room(&mut scratch.phases, block.images.len() * length);
+                phases.fill(0.0);
                 for (reach, line) in self.windows.reaches().zip(&mut lines) {
-                    for (image, brought) in block.images.clone().zip(line.chunks_exact(count)) {
+                    let images = block.images.clone().zip(line.chunks_exact_mut(count));
+                    for (number, (image, brought)) in images.enumerate() {
+                        let plane = match length {
+                            0 => &mut targets[self.plane(&block, channel, image)],
+                            _ => &mut phases[number * length..][..length],
+                        };
+                        self.windows.bring(reach, brought, plane);
+                    }
+                }
+                if length > 0 {
+                    for (image, phases) in block.images.clone().zip(phases.chunks_exact(length)) {
                         let plane = self.plane(&block, channel, image);
-                        self.windows
-                            .scatter(reach, 1.0, brought, &mut targets[plane]);
+                        self.windows.join(phases, &mut targets[plane]);
                     }
                 }
             }
@@ -109,7 +129,7 @@ impl Convolution {
         targets: &mut [f32],
         add: bool,
         images: usize,
-        scratch: &mut Vec<f32>,
+        scratch: &mut Scratch,
     ) {
         for block in self.blocks(images) {
             let (rows, columns) = (self.rows(), self.columns(&block));
@@ -176,19 +196,31 @@ impl Convolution {
         &self,
         block: &Block,
         input: &'s [f32],
-        scratch: &'s mut Vec<f32>,
+        scratch: &'s mut Scratch,
     ) -> (&'s [f32], usize) {
         let count = self.windows.count();
         if self.windows.is_identity {
             return (&input[self.inputs(block)], block.of * count);
         }
         let columns = self.columns(block);
-        let seen = room(scratch, self.rows() * columns);
+        let seen = room(&mut scratch.columns, self.rows() * columns);
         let mut lines = seen.chunks_exact_mut(columns);
+        let length = self.windows.cut_length();
         for channel in 0..self.depth {
+            let phases = room(&mut scratch.phases, block.images.len() * length);
+            if length > 0 {
+                for (image, phases) in block.images.clone().zip(phases.chunks_exact_mut(length)) {
+                    let plane = self.plane(block, channel, image);
+                    self.windows.cut(&input[plane], phases);
+                }
+            }
             for (reach, line) in self.windows.reaches().zip(&mut lines) {
-                for (image, seen) in block.images.clone().zip(line.chunks_exact_mut(count)) {
-                    let plane = &input[self.plane(block, channel, image)];
+                let images = block.images.clone().zip(line.chunks_exact_mut(count));
+                for (number, (image, seen)) in images.enumerate() {
+                    let plane = match length {
+                        0 => &input[self.plane(block, channel, image)],
+                        _ => &phases[number * length..][..length],
+                    };
                     self.windows.gather(reach, plane, seen);
                 }
             }

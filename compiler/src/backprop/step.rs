@@ -60,7 +60,7 @@ impl Step {
         let (images, parameters) = (tape.images, pass.parameters);
         match &self.task {
             Task::Convolution(task) => {
-                task.forward(input(0), output, images, parameters, &mut tape.scratch);
+                task.forward(input(0), output, images, parameters, &mut tape.columns);
             }
             Task::Depthwise(task) => task.forward(input(0), output, images, parameters),
             Task::BatchNorm(task) => {
@@ -166,7 +166,7 @@ impl Step {
             images,
             values,
             parameters,
-            scratch,
+            columns,
             ..
         } = tape;
         let images = *images;
@@ -179,7 +179,7 @@ impl Step {
         let length = pass.parameters[weight].len();
         parameters[weight].deposit(length, |targets, add| match &self.task {
             Task::Convolution(task) => {
-                task.pull_weights(input, slopes, targets, add, images, scratch);
+                task.pull_weights(input, slopes, targets, add, images, columns);
             }
             Task::Depthwise(task) => task.pull_weights(input, slopes, targets, add, images),
             _ => {}
@@ -198,6 +198,7 @@ impl Step {
             values,
             slopes: deposits,
             scratch,
+            columns,
             ..
         } = tape;
         let (images, parameters) = (*images, pass.parameters);
@@ -205,7 +206,7 @@ impl Step {
         let length = input(side).len();
         deposits[self.inputs[side]].deposit(length, |targets, add| match &self.task {
             Task::Convolution(task) => {
-                task.pull_input(slopes, targets, add, images, parameters, scratch);
+                task.pull_input(slopes, targets, add, images, parameters, columns);
             }
             Task::Depthwise(task) => task.pull_input(slopes, targets, add, images, parameters),
             Task::BatchNorm(task) => {

@@ -4,6 +4,7 @@
 //! deposited: the first deposit is written and others are added, so that nothing has to be cleared. Buffers only grow. Non-goals: what
 //! steps compute (`step`).
 
+use super::convolution::Scratch;
 use super::lower::Program;
 
 /// Numbers that are overwritten again and again, as many as there is use for.
@@ -70,6 +71,7 @@ pub(super) struct Tape {
     /// For each point, the slopes that have arrived there.
     pub(super) points: Vec<Buffer>,
     pub(super) scratch: Vec<f32>,
+    pub(super) columns: Scratch,
 }
 
 impl Tape {
