@@ -12,6 +12,8 @@
 mod read;
 mod write;
 
+pub use read::split;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

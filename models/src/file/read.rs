@@ -47,10 +47,13 @@ impl Archive {
     }
 }
 
-/// A file's header and its tensors' bytes. Not `SafeTensors::deserialize`: its check of the length overflows, and so may
+/// A safetensors file's header and its tensors' bytes. Not `SafeTensors::deserialize`: its check of the length overflows, and so may
 /// panic, on hostile offsets. Parsing [`Metadata`] has checked that every tensor has the size of its shape and that they lie
 /// end to end.
-fn split(bytes: &[u8]) -> Result<(Metadata, &[u8]), FileError> {
+///
+/// # Errors
+/// If the header is damaged, or describes more or fewer bytes than there are.
+pub fn split(bytes: &[u8]) -> Result<(Metadata, &[u8]), FileError> {
     let short = || FileError::Header("the file ends before it does".to_owned());
     let (length, rest) = bytes.split_first_chunk().ok_or_else(short)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
