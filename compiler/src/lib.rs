@@ -16,6 +16,7 @@ pub mod execute;
 pub mod foreign;
 pub mod gradients;
 pub mod lock;
+mod named;
 pub mod onnx_runtime;
 pub mod pack;
 pub mod pipeline;
