@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::attack::AttackSettings;
 use crate::data::ImageSettings;
 use crate::foreign::{self, InputSettings};
+use crate::named;
 use crate::prune::{Criterion, Measure};
 use crate::train::TrainSettings;
 
@@ -60,8 +61,9 @@ fn unchanged_width() -> f64 {
 #[serde(deny_unknown_fields)]
 pub struct PruneSettings {
     /// Which weights go first.
+    #[serde(deserialize_with = "named::read")]
     pub criterion: Criterion,
-    /// What the anomaly degree is measured on.
+    /// What the anomaly table is about.
     pub measure: Measure,
     /// Fraction of all weights to remove.
     pub sparsity: f64,
@@ -203,6 +205,10 @@ impl Recipe {
                     "prune.density_floor: {} is not between 0 and 1 − sparsity",
                     prune.density_floor
                 ))
+            }
+            _ if prune.criterion.problem().is_some() => {
+                let problem = prune.criterion.problem()?;
+                Some(format!("prune.criterion.{problem}"))
             }
             _ if prune.samples == 0 => Some("prune.samples: must be at least 1".to_owned()),
             _ if prune.steps == 0 => Some("prune.steps: must be at least 1".to_owned()),

@@ -14,7 +14,7 @@ pub mod files {
     /// The trained parent.
     pub const DENSE: &str = "dense.safetensors";
     /// The parent's anomaly table.
-    pub const ANOMALY: &str = "anomaly.json";
+    pub const ANOMALY: &str = "anomaly.safetensors";
     /// The pruned and fine-tuned network.
     pub const SPARSE: &str = "sparse.safetensors";
     /// The parent, packed: what the sparse model is compared with.

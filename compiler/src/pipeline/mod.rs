@@ -33,7 +33,7 @@ use crate::foreign;
 use crate::gradients::with_gradients;
 use crate::pack::{self, Manifest};
 use crate::progress::Progress;
-use crate::prune::{AnomalyTable, Statistics, prune};
+use crate::prune::{Granularity, Needs, Provenance as Measured, Scope, Statistics, Target, prune};
 use crate::recipe::Recipe;
 use crate::seed::{seeds, stream};
 use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
@@ -77,8 +77,8 @@ pub fn compile(
     let _lock = folder::take(folder, &provenance)?;
 
     let dense = run.dense(initial)?;
-    let table = run.anomaly(&dense.network)?;
-    let sparse = run.sparse(&dense.network, &table)?;
+    let statistics = run.statistics(&dense.network)?;
+    let sparse = run.sparse(&dense.network, &statistics)?;
     let dense_record = run.network_record(&dense, files::DENSE_MODEL, "attack dense")?;
     let sparse_record = run.network_record(&sparse, files::MODEL, "attack sparse")?;
     let record = RunRecord {
@@ -159,21 +159,18 @@ impl Run<'_> {
         self.trained(files::DENSE, "train", &self.recipe.train, || Ok(initial))
     }
 
-    fn sparse(&self, dense: &Network, table: &AnomalyTable) -> Result<Trained, CompileError> {
+    fn sparse(&self, dense: &Network, statistics: &Statistics) -> Result<Trained, CompileError> {
         self.trained(files::SPARSE, "fine-tune", &self.recipe.fine_tune, || {
             let settings = &self.recipe.prune;
-            let statistics = Statistics {
-                anomaly: table,
-                seed: self.recipe.seed,
+            let target = Target {
+                sparsity: settings.sparsity,
+                granularity: Granularity::Weight,
+                scope: Scope::Global,
+                density_floor: settings.density_floor,
             };
             let mut network = dense.clone();
-            prune(
-                &mut network,
-                &settings.criterion,
-                &statistics,
-                settings.sparsity,
-                settings.density_floor,
-            )?;
+            let seed = self.recipe.seed;
+            prune(&mut network, &settings.criterion, statistics, seed, &target)?;
             Ok(network)
         })
     }
@@ -224,24 +221,33 @@ impl Run<'_> {
         Ok(trained)
     }
 
-    fn anomaly(&self, dense: &Network) -> Result<AnomalyTable, CompileError> {
+    fn statistics(&self, dense: &Network) -> Result<Statistics, CompileError> {
+        let settings = &self.recipe.prune;
+        let needs = settings.criterion.needs();
+        let needs = needs.and(&Needs::of_measure(settings.measure));
+        let attack = Pgd::new(ThreatModel::linf(self.recipe.epsilon), settings.steps);
+        let measured = Measured {
+            attack: format!("pgd{}", settings.steps),
+            epsilon: self.recipe.epsilon,
+            seed: self.recipe.seed,
+            network: foreign::hash(dense)?,
+        };
         let path = self.folder.join(files::ANOMALY);
         if let Ok(bytes) = fs::read(&path) {
-            let table: Result<AnomalyTable, _> = serde_json::from_slice(&bytes);
-            let problem = match table {
-                Ok(table) if table.fits(dense) => return Ok(table),
-                Ok(_) => "it belongs to another network".to_owned(),
+            let problem = match Statistics::from_bytes(&bytes, dense) {
+                Ok((statistics, found)) if found == measured && *statistics.needs() == needs => {
+                    return Ok(statistics);
+                }
+                Ok(_) => "it belongs to another network, or to another recipe".to_owned(),
                 Err(error) => error.to_string(),
             };
             return Err(CompileError::State { path, problem });
         }
-        let settings = &self.recipe.prune;
         let executor = Executor::new(dense, self.device);
         let mut sample: Vec<usize> = (0..self.data.train.len()).collect();
         sample.shuffle(&mut stream(self.recipe.seed, "anomaly sample", &[]));
         sample.truncate(settings.samples);
-        let attack = Pgd::new(ThreatModel::linf(self.recipe.epsilon), settings.steps);
-        let mut table = AnomalyTable::new(settings.measure, dense);
+        let mut statistics = Statistics::new(dense, &needs);
         let bar = self.progress.bar("measure anomaly", sample.len() as u64);
         for indices in sample.chunks(ANOMALY_BATCH) {
             let images = self.data.train.batch(indices);
@@ -250,12 +256,12 @@ impl Run<'_> {
             let seeds = seeds(self.recipe.seed, "anomaly attack", positions);
             let examples = Examples::new(&images, &labels, &seeds);
             let adversarial = attack.perturb(&executor, &examples)?;
-            table.add(&executor, &images, &adversarial, &labels)?;
+            statistics.add(&executor, &images, &adversarial, &labels)?;
             bar.inc(indices.len() as u64);
         }
         bar.finish();
-        atomic_file::write(&path, &json(&table))?;
-        Ok(table)
+        atomic_file::write(&path, &statistics.to_bytes(&measured))?;
+        Ok(statistics)
     }
 
     fn network_record(
