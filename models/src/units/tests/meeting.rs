@@ -133,11 +133,12 @@ fn a_batch_norm_brings_zeros_back() {
         graph.batch_norm("norm", 2, x)
     });
     assert_eq!(found, FREE);
-    // Rows of a feature share no number of it.
-    let found = groups(24, |graph, x| {
+    // One that shifts rows of features shifts each feature.
+    let found = groups(16, |graph, x| {
         let x = graph.reshape("rows", &[8, 4], x);
         let x = graph.linear("linear", [3, 4], x);
-        graph.batch_norm("norm", 8, x)
+        let x = graph.batch_norm("norm", 8, x);
+        graph.linear("narrow", [2, 3], x)
     });
     assert_eq!(found, NONE);
 }
@@ -199,6 +200,24 @@ fn a_gate_goes_with_what_it_multiplies() {
 }
 
 #[test]
+fn a_choice_is_zero_where_both_values_are() {
+    let choice = |condition: bool| {
+        groups(32, move |graph, x| {
+            let y = convolution(graph, "second", 2, x);
+            let positive = graph.node("sigmoid", SIGMOID, &[y]);
+            let inputs = if condition {
+                [positive, x, y]
+            } else {
+                [y, x, positive]
+            };
+            graph.node("choice", Operator::Where, &inputs)
+        })
+    };
+    assert_eq!(choice(true), [[(0, 0), (1, 0)], [(0, 1), (1, 1)]]);
+    assert_eq!(choice(false), NONE);
+}
+
+#[test]
 fn constants_are_cut_with_the_units_they_meet() {
     let with = |function, shape: &'static [usize]| {
         groups(32, move |graph, x| {
@@ -243,6 +262,17 @@ fn joined_units_keep_their_places() {
         graph.node("joined", Operator::Concat { axis: 2 }, &[x, y])
     });
     assert_eq!(found, [[(0, 0), (1, 0)], [(0, 1), (1, 1)]]);
+    // In a vector, a channel is a block of sixteen; three further elements are none.
+    for (others, is_free) in [(32, true), (3, false)] {
+        let found = groups(32 + others, |graph, x| {
+            let x = graph.reshape("flat", &[32], x);
+            let input = graph.reshape("input", &[32], ValueId::INPUT);
+            let indices: Vec<Option<usize>> = (0..others).map(Some).collect();
+            let input = graph.select("others", 0, &indices, 0.0, input);
+            graph.node("joined", Operator::Concat { axis: 0 }, &[input, x])
+        });
+        assert_eq!(found.len(), if is_free { 2 } else { 0 }, "{others}");
+    }
 }
 
 #[test]
