@@ -25,6 +25,7 @@ pub mod prune;
 pub mod pullback;
 pub mod recipe;
 pub mod seed;
+mod softmax;
 #[cfg(test)]
 mod testing;
 pub mod train;

@@ -133,7 +133,7 @@ impl<'a> Tensors<'a> {
         Ok(parameter)
     }
 
-    /// The mask of the parameter called `parameter`, which must be a weight that is zero wherever the mask is.
+    /// The mask of the parameter called `parameter`, which must be trained and zero wherever the mask is.
     fn take_mask(
         &mut self,
         parameter: &str,
@@ -143,8 +143,8 @@ impl<'a> Tensors<'a> {
     ) -> Result<Vec<bool>, FileError> {
         let name = mask_name(parameter);
         let fail = |problem: &str| FileError::tensor(&name, problem);
-        if role != Role::Weight {
-            return Err(fail("only weights have masks"));
+        if !role.is_trainable() {
+            return Err(fail("only what is trained has masks"));
         }
         let (info, mask) = self.take(&name, Dtype::BOOL)?;
         if info.shape != shape {
@@ -155,7 +155,7 @@ impl<'a> Tensors<'a> {
         }
         let mut pruned = mask.iter().zip(values).filter(|(byte, _)| **byte == 0);
         if pruned.any(|(_, value)| *value != 0.0) {
-            return Err(fail("a pruned weight is not zero"));
+            return Err(fail("a pruned value is not zero"));
         }
         Ok(mask.iter().map(|byte| *byte == 1).collect())
     }
