@@ -3,7 +3,7 @@
 //! The weights of a layer count as a matrix, a row for each unit. Non-goals: which of them go (`ranking`).
 
 use serde::{Deserialize, Serialize};
-use sinew_models::Network;
+use sinew_models::{Network, UnitGroups};
 
 use super::layer::{Layer, layers};
 
@@ -80,7 +80,7 @@ impl Granularity {
         match self {
             Self::Weight | Self::NM { .. } => blocks(&layers, 1, 1),
             Self::Block { across, along } => blocks(&layers, across, along),
-            Self::Unit => units(&layers),
+            Self::Unit => units(network, &layers),
         }
     }
 }
@@ -101,18 +101,16 @@ fn blocks(layers: &[Layer], across: usize, along: usize) -> Groups {
     Groups { of: of.collect() }
 }
 
-fn units(layers: &[Layer]) -> Groups {
-    let mut first = 0;
-    let last = layers.len().saturating_sub(1);
-    let of = layers.iter().enumerate().map(|(index, layer)| {
-        if index == last {
-            return vec![PINNED; layer.units()];
+/// Units that are added up or multiplied somewhere go together; those that the network needs as they are stay.
+fn units(network: &Network, layers: &[Layer]) -> Groups {
+    let pinned = layers.iter().map(|layer| vec![PINNED; layer.units()]);
+    let mut of: Vec<Vec<u32>> = pinned.collect();
+    for (number, group) in UnitGroups::of(network).groups().iter().enumerate() {
+        for unit in group {
+            of[unit.layer][unit.index] = number as u32;
         }
-        let before = first;
-        first += layer.units();
-        (before..first).map(|unit| unit as u32).collect()
-    });
-    Groups { of: of.collect() }
+    }
+    Groups { of }
 }
 
 #[cfg(test)]
