@@ -17,6 +17,8 @@ pub mod execute;
 pub mod foreign;
 pub mod gradients;
 pub mod lock;
+mod named;
+pub mod observe;
 pub mod onnx_runtime;
 pub mod pack;
 pub mod pipeline;
@@ -25,6 +27,7 @@ pub mod prune;
 pub mod pullback;
 pub mod recipe;
 pub mod seed;
+mod softmax;
 #[cfg(test)]
 mod testing;
 pub mod train;

@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use crate::attack::AttackSettings;
 use crate::data::ImageSettings;
 use crate::foreign::{self, InputSettings};
-use crate::prune::{Criterion, Measure};
+use crate::prune::PruneSettings;
 use crate::train::TrainSettings;
 
 /// The form of recipe this version reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A run of `sinew compile`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Form of the recipe: 1.
+    /// Form of the recipe: 2.
     pub version: u32,
     /// Decides every random choice.
     #[serde(default)]
@@ -43,9 +43,9 @@ pub struct Recipe {
     pub image: Option<ImageSettings>,
     /// Training of the dense network.
     pub train: TrainSettings,
-    /// Pruning.
+    /// What is removed while the network is fine-tuned, and how.
     pub prune: PruneSettings,
-    /// Training under the mask.
+    /// The training run in which the network is pruned and goes on.
     pub fine_tune: TrainSettings,
     /// What is measured on test images.
     pub evaluate: EvaluateSettings,
@@ -55,22 +55,10 @@ fn unchanged_width() -> f64 {
     1.0
 }
 
-/// How the dense network is pruned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PruneSettings {
-    /// Which weights go first.
-    pub criterion: Criterion,
-    /// What the anomaly degree is measured on.
-    pub measure: Measure,
-    /// Fraction of all weights to remove.
-    pub sparsity: f64,
-    /// Fraction of its weights that every layer keeps.
-    pub density_floor: f64,
-    /// Training images that the anomaly degree is estimated on.
-    pub samples: usize,
-    /// Steps of the PGD attack on them.
-    pub steps: usize,
+/// A recipe of which only this is of interest.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// What is measured on the first test images.
@@ -133,6 +121,17 @@ impl Recipe {
     /// # Errors
     /// If a key is unknown or missing, or a value is out of range.
     pub fn parse(text: &str, origin: &str) -> Result<Self, RecipeError> {
+        // First of all the version: keys of another one are no mistakes in this one.
+        let excerpt: Versioned = parse_toml(text, origin)?;
+        if excerpt.version != VERSION {
+            return Err(RecipeError::Value {
+                origin: origin.to_owned(),
+                problem: format!(
+                    "version: this tool reads version {VERSION}, not {}; CHANGELOG.md says what has changed",
+                    excerpt.version
+                ),
+            });
+        }
         let recipe: Self = parse_toml(text, origin)?;
         recipe.check(origin)?;
         Ok(recipe)
@@ -173,12 +172,7 @@ impl Recipe {
     }
 
     fn problem(&self) -> Option<String> {
-        let prune = &self.prune;
         let own = match self {
-            r if r.version != VERSION => Some(format!(
-                "version: this tool reads version {VERSION}, not {}",
-                r.version
-            )),
             r if !(r.epsilon >= 0.0 && r.epsilon <= 1.0) => Some(format!(
                 "epsilon: {} is not in [0, 1], the range of a pixel",
                 r.epsilon
@@ -194,18 +188,6 @@ impl Recipe {
                 Some("input: networks of the zoo normalise their input themselves".to_owned())
             }
             r if r.train_images == Some(0) => Some("train_images: must be at least 1".to_owned()),
-            _ if !(0.0..1.0).contains(&prune.sparsity) => Some(format!(
-                "prune.sparsity: {} is not in [0, 1): it is the fraction of weights to remove",
-                prune.sparsity
-            )),
-            _ if !(0.0..=1.0 - prune.sparsity + f64::EPSILON).contains(&prune.density_floor) => {
-                Some(format!(
-                    "prune.density_floor: {} is not between 0 and 1 − sparsity",
-                    prune.density_floor
-                ))
-            }
-            _ if prune.samples == 0 => Some("prune.samples: must be at least 1".to_owned()),
-            _ if prune.steps == 0 => Some("prune.steps: must be at least 1".to_owned()),
             r if r.evaluate.samples == 0 => Some("evaluate.samples: must be at least 1".to_owned()),
             r => r.evaluate.attacks.iter().find_map(|attack| {
                 let problem = attack.problem()?;
@@ -218,7 +200,9 @@ impl Recipe {
                 .map(|problem| format!("{section}.{problem}"))
         };
         let image = || Some(format!("image.{}", self.image?.problem()?));
+        let prune = || Some(format!("prune.{}", self.prune.problem()?));
         own.or_else(image)
+            .or_else(prune)
             .or_else(|| of("train", &self.train))
             .or_else(|| of("fine_tune", &self.fine_tune))
     }
