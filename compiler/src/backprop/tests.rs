@@ -1,7 +1,5 @@
 //! Backpropagation against burn's, against differences of the reference, and against itself.
 
-mod oracle;
-
 use proptest::prelude::*;
 use rand::RngExt;
 use rayon::ThreadPoolBuilder;
@@ -149,6 +147,8 @@ fn assert_parity(network: &Network, sizes: &[usize], points: &[ValueId]) {
         .map(|(number, size)| images(network, *size, &format!("batch {number}")))
         .collect();
     let batches: Vec<&[f32]> = batches.iter().map(Vec::as_slice).collect();
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let burn = Executor::new(network, &device);
     let engine = Backprop::new(network).unwrap();
     for normalization in [Normalization::Running, Normalization::Batch] {
         let request = Request {
@@ -158,10 +158,11 @@ fn assert_parity(network: &Network, sizes: &[usize], points: &[ValueId]) {
             parameters: true,
         };
         let (mut burn_saw, mut saw) = (Responses::default(), Responses::default());
-        let expected = oracle::backward(network, &request, &mut |responses| {
+        let expected = burn.backward(&request, &mut |responses| {
             burn_saw = responses.clone();
             linear_loss(responses)
         });
+        let expected = expected.unwrap();
         let found = engine.backward(&request, &mut |responses| {
             saw = responses.clone();
             linear_loss(responses)
@@ -174,14 +175,13 @@ fn assert_parity(network: &Network, sizes: &[usize], points: &[ValueId]) {
                 assert_close(&format!("point {point} of batch {batch}"), expected, found);
             }
         }
+        let scale = largest(&expected.parameters.concat());
         let gradients = expected.parameters.iter().zip(&found.parameters);
         assert_eq!(expected.parameters.len(), found.parameters.len());
         for (parameter, (expected, found)) in network.parameters().iter().zip(gradients) {
-            assert_close(
-                &format!("{} {normalization:?}", parameter.name()),
-                expected,
-                found,
-            );
+            let what = format!("{} {normalization:?}", parameter.name());
+            // A slope that is zero, as that of a shift before another batch norm, is a sum of others that cancel.
+            assert_close_for(&what, expected, found, scale);
         }
         assert_eq!(expected.points.len(), found.points.len());
         for (batch, (expected, found)) in expected.points.iter().zip(&found.points).enumerate() {
@@ -200,12 +200,10 @@ fn assert_parity(network: &Network, sizes: &[usize], points: &[ValueId]) {
             }
         }
     }
-    let device = DeviceChoice::Cpu.open().unwrap();
     let labels: Vec<usize> = (0..sizes[0])
         .map(|image| image % network.classes())
         .collect();
     let loss = CrossEntropy(&labels);
-    let burn = Executor::new(network, &device);
     let expected = burn.gradient(batches[0], &loss).unwrap();
     let found = engine.gradient(batches[0], &loss).unwrap();
     assert_close("logits", &expected.logits, &found.logits);
