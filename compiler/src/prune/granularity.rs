@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use sinew_models::Network;
+use sinew_models::units::UnitGroups;
 
 use super::layer::{Layer, layers};
 
@@ -29,7 +30,8 @@ pub enum Granularity {
         /// M.
         of: usize,
     },
-    /// Output channels and features as a whole. Those of the last layer stay: they are the logits.
+    /// Output channels and features as a whole, with those that can only go together. Where nothing can follow what removing a unit means,
+    /// it stays; so do the logits.
     Unit,
 }
 
@@ -80,7 +82,7 @@ impl Granularity {
         match self {
             Self::Weight | Self::NM { .. } => blocks(&layers, 1, 1),
             Self::Block { across, along } => blocks(&layers, across, along),
-            Self::Unit => units(&layers),
+            Self::Unit => units(network, &layers),
         }
     }
 }
@@ -101,24 +103,22 @@ fn blocks(layers: &[Layer], across: usize, along: usize) -> Groups {
     Groups { of: of.collect() }
 }
 
-fn units(layers: &[Layer]) -> Groups {
-    let mut first = 0;
-    let last = layers.len().saturating_sub(1);
-    let of = layers.iter().enumerate().map(|(index, layer)| {
-        if index == last {
-            return vec![PINNED; layer.units()];
+/// Units that can only go together are one group.
+fn units(network: &Network, layers: &[Layer]) -> Groups {
+    let pinned = layers.iter().map(|layer| vec![PINNED; layer.units()]);
+    let mut of: Vec<Vec<u32>> = pinned.collect();
+    for (group, units) in UnitGroups::of(network).groups().iter().enumerate() {
+        for unit in units {
+            of[unit.layer][unit.index] = group as u32;
         }
-        let before = first;
-        first += layer.units();
-        (before..first).map(|unit| unit as u32).collect()
-    });
-    Groups { of: of.collect() }
+    }
+    Groups { of }
 }
 
 #[cfg(test)]
 mod tests {
-    use sinew_models::ValueId;
     use sinew_models::builder::NetworkBuilder;
+    use sinew_models::{ValueId, Window};
 
     use super::*;
 
@@ -162,6 +162,25 @@ mod tests {
     #[test]
     fn logits_are_no_units_to_remove() {
         assert_eq!(groups(Granularity::Unit), [vec![0, 1, 2], vec![PINNED; 2]]);
+    }
+
+    #[test]
+    fn units_that_are_added_are_one_group() {
+        let mut builder = NetworkBuilder::new("residual", [1, 4, 4], 0);
+        let window = Window::square(3, 1, 1);
+        let x = builder.convolution_batch_norm("stem", ValueId::INPUT, 2, window, 1);
+        let y = builder.convolution_batch_norm("inner", x, 3, window, 1);
+        let y = builder.convolution_batch_norm("branch", y, 2, window, 1);
+        let x = builder.add("add", x, y);
+        let x = builder.flatten("flatten", x);
+        builder.linear("classifier", x, 2);
+        let network = builder.finish(Vec::new()).unwrap();
+        let of = Granularity::Unit.groups(&network).of;
+        assert_eq!(of[0], of[2]);
+        assert_eq!(
+            [&of[0][..], &of[1], &of[3]],
+            [&[0, 1][..], &[2, 3, 4], &[PINNED; 2]]
+        );
     }
 
     #[test]

@@ -304,8 +304,8 @@ fn chance_follows_the_seed() {
 /// Sums as they may come out, silence and extremes included; only those that may be negative are.
 fn sum(length: usize, signed: bool) -> impl Strategy<Value = Vec<f64>> {
     let number = prop_oneof![3 => 0.0..10.0, 2 => Just(0.0), 1 => Just(1e100), 1 => Just(1e-300)];
-    let number =
-        (number, any::<bool>()).prop_map(move |(x, minus): (f64, bool)| if signed && minus { -x } else { x });
+    let number = (number, any::<bool>())
+        .prop_map(move |(x, minus): (f64, bool)| if signed && minus { -x } else { x });
     prop::collection::vec(number, length)
 }
 
