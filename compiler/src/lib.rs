@@ -6,6 +6,7 @@
 
 pub mod atomic_file;
 pub mod attack;
+pub mod backprop;
 pub mod benchmark;
 pub mod classifier;
 pub mod cli;
