@@ -123,6 +123,9 @@ fn largest(numbers: &[f32]) -> f32 {
     numbers.iter().fold(0.0, |largest, x| largest.max(x.abs()))
 }
 
+/// Roundings, one upon the other, of sums whose terms cancel.
+const ROUNDINGS: f32 = 64.0;
+
 fn assert_close(what: &str, expected: &[f32], found: &[f32]) {
     assert_close_for(what, expected, found, 1.0);
 }
@@ -131,9 +134,10 @@ fn assert_close(what: &str, expected: &[f32], found: &[f32]) {
 fn assert_close_for(what: &str, expected: &[f32], found: &[f32], scale: f32) {
     assert_eq!(expected.len(), found.len(), "{what}");
     let largest = largest(expected);
+    let tolerance = (TOLERANCE * largest).max(ROUNDINGS * f32::EPSILON * scale);
     for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
         assert!(
-            (expected - found).abs() <= TOLERANCE * largest.max(1e-3 * scale),
+            (expected - found).abs() <= tolerance,
             "{what}, element {index}: {expected} expected, {found} found, the largest is {largest}"
         );
     }
