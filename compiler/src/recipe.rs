@@ -282,7 +282,7 @@ mod tests {
         let settings = |text: &str| Recipe::image_settings(text, "r");
         let expected = Recipe::parse(SHAPES, "r").unwrap().image;
         assert!(expected.is_some());
-        let later = SHAPES.replace("version = 1", "version = 2\nnews = true");
+        let later = SHAPES.replace("version = 2", "version = 3\nnews = true");
         assert_eq!(settings(&later).unwrap(), expected);
         assert_eq!(settings(DEMO).unwrap(), None);
         assert_eq!(settings("").unwrap(), None);
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn errors_name_line_and_key() {
-        let unknown = DEMO.replacen("momentum", "momentun", 1);
+        let unknown = DEMO.replacen("momentum =", "momentun =", 1);
         let error = Recipe::parse(&unknown, "mine.toml")
             .unwrap_err()
             .to_string();
@@ -320,14 +320,18 @@ mod tests {
             ),
             ("epsilon = 0.1", "epsilon = -0.1", "epsilon"),
             ("epsilon = 0.1", "epsilon = 1.5", "epsilon"),
-            ("version = 1", "version = 2", "version"),
+            ("version = 2", "version = 1", "version"),
             ("batch_size = 32", "batch_size = 0", "train.batch_size"),
             (
-                "learning_rate = 0.1",
-                "learning_rate = inf",
-                "train.learning_rate",
+                "highest = 0.1",
+                "highest = inf",
+                "train.learning_rate.highest",
             ),
-            ("warm_up = 0.25", "warm_up = 1.0", "train.warm_up"),
+            (
+                "warm_up = 0.25",
+                "warm_up = 1.0",
+                "train.learning_rate.warm_up",
+            ),
             (
                 "noise = 1.0",
                 "noise = -1.0",

@@ -1,7 +1,7 @@
 //! Training on burn: gradients of parameters and responses, of whatever loss the host computes.
 
 use burn::tensor::{Tensor, TensorData};
-use sinew_models::{Network, ValueId};
+use sinew_models::{Network, ParameterId, ValueId};
 
 use super::{Executor, Normalization, download, forward, on_tape, upload_flat};
 use crate::classifier::ComputeError;
@@ -73,7 +73,7 @@ impl Trainable for Executor<'_> {
             }
         }
         for leaf in leaves.iter().filter(|leaf| leaf.is_require_grad()) {
-            total = total + leaf.clone().slice([0..1]) * 0.0;
+            total = total + leaf.clone().narrow(0, 0, 1) * 0.0;
         }
         let mut gradients = total.backward();
         for leaf in &leaves {
@@ -95,13 +95,16 @@ impl Trainable for Executor<'_> {
     }
 }
 
+/// Mean and variance at every batch norm, beside the running statistics that they belong to.
+type BatchStatistics = Vec<(ParameterId, Vec<f32>)>;
+
 impl Executor<'_> {
     fn forward_on_tape(
         &self,
         images: &[f32],
         request: &Request<'_>,
         leaves: &[Tensor<1>],
-    ) -> Result<(Forward, Vec<(sinew_models::ParameterId, Vec<f32>)>), ComputeError> {
+    ) -> Result<(Forward, BatchStatistics), ComputeError> {
         let mut points: Vec<Option<(Tensor<4>, Tensor<4>)>> = vec![None; request.points.len()];
         let mut attach = |value: ValueId, mut tensor: Tensor<4>| {
             for (point, slot) in request.points.iter().zip(&mut points) {

@@ -3,7 +3,8 @@
 //! The weights of a layer count as a matrix, a row for each unit. Non-goals: which of them go (`ranking`).
 
 use serde::{Deserialize, Serialize};
-use sinew_models::{Network, UnitGroups};
+use sinew_models::Network;
+use sinew_models::units::UnitGroups;
 
 use super::layer::{Layer, layers};
 
@@ -29,7 +30,8 @@ pub enum Granularity {
         /// M.
         of: usize,
     },
-    /// Output channels and features as a whole. Those of the last layer stay: they are the logits.
+    /// Output channels and features as a whole, with those that can only go together. Where nothing can follow what removing a unit means,
+    /// it stays; so do the logits.
     Unit,
 }
 
@@ -101,13 +103,13 @@ fn blocks(layers: &[Layer], across: usize, along: usize) -> Groups {
     Groups { of: of.collect() }
 }
 
-/// Units that are added up or multiplied somewhere go together; those that the network needs as they are stay.
+/// Units that can only go together are one group.
 fn units(network: &Network, layers: &[Layer]) -> Groups {
     let pinned = layers.iter().map(|layer| vec![PINNED; layer.units()]);
     let mut of: Vec<Vec<u32>> = pinned.collect();
-    for (number, group) in UnitGroups::of(network).groups().iter().enumerate() {
-        for unit in group {
-            of[unit.layer][unit.index] = number as u32;
+    for (group, units) in UnitGroups::of(network).groups().iter().enumerate() {
+        for unit in units {
+            of[unit.layer][unit.index] = group as u32;
         }
     }
     Groups { of }
@@ -115,8 +117,8 @@ fn units(network: &Network, layers: &[Layer]) -> Groups {
 
 #[cfg(test)]
 mod tests {
-    use sinew_models::ValueId;
     use sinew_models::builder::NetworkBuilder;
+    use sinew_models::{ValueId, Window};
 
     use super::*;
 
@@ -160,6 +162,25 @@ mod tests {
     #[test]
     fn logits_are_no_units_to_remove() {
         assert_eq!(groups(Granularity::Unit), [vec![0, 1, 2], vec![PINNED; 2]]);
+    }
+
+    #[test]
+    fn units_that_are_added_are_one_group() {
+        let mut builder = NetworkBuilder::new("residual", [1, 4, 4], 0);
+        let window = Window::square(3, 1, 1);
+        let x = builder.convolution_batch_norm("stem", ValueId::INPUT, 2, window, 1);
+        let y = builder.convolution_batch_norm("inner", x, 3, window, 1);
+        let y = builder.convolution_batch_norm("branch", y, 2, window, 1);
+        let x = builder.add("add", x, y);
+        let x = builder.flatten("flatten", x);
+        builder.linear("classifier", x, 2);
+        let network = builder.finish(Vec::new()).unwrap();
+        let of = Granularity::Unit.groups(&network).of;
+        assert_eq!(of[0], of[2]);
+        assert_eq!(
+            [&of[0][..], &of[1], &of[3]],
+            [&[0, 1][..], &[2, 3, 4], &[PINNED; 2]]
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub enum Scope {
 /// How sparse a network becomes, and in what pieces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
-    /// Fraction of all weights to remove; with [`Granularity::Unit`], of all units but those of the last layer.
+    /// Fraction of all weights to remove; with [`Granularity::Unit`], of all units that can be removed.
     pub sparsity: f64,
     /// What is removed at a time.
     pub granularity: Granularity,

@@ -297,3 +297,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn coupled_units_have_one_score_and_take_the_room_of_all() {
+    let mut builder = NetworkBuilder::new("residual", [1, 2, 2], 0);
+    let window = Window::square(1, 1, 0);
+    let x = builder.convolution_batch_norm("stem", ValueId::INPUT, 2, window, 1);
+    let y = builder.convolution_batch_norm("inner", x, 2, window, 1);
+    let y = builder.convolution_batch_norm("branch", y, 2, window, 1);
+    let x = builder.add("add", x, y);
+    let x = builder.flatten("flatten", x);
+    builder.linear("classifier", x, 2);
+    let network = builder.finish(Vec::new()).unwrap();
+    // Stem and branch are coupled: units 0 have (9 + 0 + 0)/3, units 1 have (1 + 4.5 + 4.5)/3.
+    let mut scores = vec![
+        vec![9.0, 1.0],
+        vec![5.0, 5.0, 2.0, 2.0],
+        vec![0.0, 0.0, 4.5, 4.5],
+    ];
+    scores.push(vec![0.0; 16]);
+    let target = Target {
+        sparsity: 0.5,
+        granularity: Granularity::Unit,
+        ..DENSE
+    };
+    let masks = masks(&network, &scores, target);
+    assert_eq!(masks[0], [false, true]);
+    assert_eq!(masks[1], [true, true, false, false]);
+    assert_eq!(masks[2], [false, false, true, true]);
+    assert!(masks[3].iter().all(|keep| *keep));
+}
