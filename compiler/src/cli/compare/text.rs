@@ -23,7 +23,7 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
             "## {}\n\n{}\n{}\n",
             title(block),
             markdown_table(&rows(block, &comparison.reference)),
-            caption(block).join("\n")
+            caption(block).join(";\n") + "."
         )
     });
     blocks.collect::<Vec<_>>().join("\n")
@@ -46,8 +46,8 @@ fn rows(block: &Block, reference: &str) -> Vec<Vec<String>> {
     let attacks = block.rows.first().map(|row| row.attacks.iter());
     header.extend(attacks.into_iter().flatten().map(|a| a.name.clone()));
     header.extend(block.suite.map(|_| "suite".to_owned()));
-    header.push("validation clean".to_owned());
-    header.push("validation robust".to_owned());
+    header.push("val. clean".to_owned());
+    header.push("val. robust".to_owned());
     let compared = block.rows.iter().any(|row| row.against_reference.is_some());
     if compared {
         header.push(format!("{} − {reference}", block.compared_under));
@@ -118,7 +118,7 @@ fn caption(block: &Block) -> Vec<String> {
         let name = serde_json::to_value(suite.name).expect("a name");
         let name = name.as_str().unwrap_or_default().to_owned();
         let samples = grouped(suite.samples as u64);
-        format!("; {name} suite on the first {samples}")
+        format!("; {name} suite, each attack on the survivors of those before it, on the first {samples}")
     });
     let budget = block.budget;
     let mut lines = vec![
@@ -128,9 +128,9 @@ fn caption(block: &Block) -> Vec<String> {
             block.norm.symbol(),
             block.epsilon,
         ),
-        "validation: of the epoch that was kept, on held-out training images, which is what choices are made by".to_owned(),
+        "val.: validation, the epoch that was kept on held-out training images; choices are made by these columns alone".to_owned(),
         format!(
-            "budget of every fine-tuning run: {} epochs × {} images × {} attack steps",
+            "budget of every fine-tuning run, epochs × images × attack steps: {} × {} × {}",
             budget.epochs,
             grouped(budget.images as u64),
             budget.attack_steps
