@@ -7,6 +7,7 @@ use crate::atomic_file::WriteError;
 use crate::attack::Unsuitable;
 use crate::benchmark::BenchmarkError;
 use crate::classifier::ComputeError;
+use crate::compare::{CompareError, PlanError};
 use crate::data::DataError;
 use crate::evaluate::{EvaluateError, JournalError};
 use crate::execute::DeviceError;
@@ -62,6 +63,16 @@ impl Failure {
         Self {
             message,
             kind: Kind::Input,
+        }
+    }
+
+    /// Of processes that did a part, the first of which ended with `code`, if not by a signal.
+    pub(super) fn with_code(message: String, code: Option<i32>) -> Self {
+        let kinds = [Kind::Usage, Kind::Input, Kind::Output, Kind::Device];
+        let kind = kinds.into_iter().find(|kind| Some(*kind as i32) == code);
+        Self {
+            message,
+            kind: kind.unwrap_or(Kind::Internal),
         }
     }
 
@@ -175,6 +186,18 @@ fn evaluate_kind(error: &EvaluateError) -> Kind {
         EvaluateError::Write(_)
         | EvaluateError::Journal(JournalError::Write(_) | JournalError::Lock(_)) => Kind::Output,
         _ => Kind::Input,
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::new(&error, Kind::Input)
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        Self::new(&error, Kind::Output)
     }
 }
 

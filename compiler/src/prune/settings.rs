@@ -1,12 +1,13 @@
 //! How a network is pruned, as a recipe spells it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::method::{
     FlyingBird, FlyingBirdSettings, Harp, HarpSettings, Hydra, HydraSettings, LearnedMask,
     LearnedMaskSettings, Radmm, RadmmSettings, Ranked, RankedSettings,
 };
-use super::{Granularity, Scope, Sparsifier, Target};
+use super::{Granularity, PruningSchedule, Scope, Sparsifier, Target};
 use crate::named;
 
 /// What is removed, by which method, and what it may look at.
@@ -76,6 +77,44 @@ impl MethodSettings {
             Self::Harp(settings) => Box::new(Harp::new(*settings, target)),
             Self::Radmm(settings) => Box::new(Radmm::new(*settings, target)),
             Self::FlyingBird(settings) => Box::new(FlyingBird::new(*settings, target)),
+        }
+    }
+
+    /// The method with this name, with its usual constants: a method's own name, a criterion's for pruning at once, or a criterion's
+    /// behind `gradual-`.
+    ///
+    /// # Errors
+    /// What names there are.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let (criterion, schedule) = match name.strip_prefix("gradual-") {
+            Some(criterion) => (criterion, "gradual"),
+            None => (name, "one-shot"),
+        };
+        let schedule = named::read(Value::from(schedule)).expect("a name will do");
+        match named::read(Value::from(criterion)) {
+            Ok(criterion) => Ok(Self::Ranked(RankedSettings {
+                criterion,
+                schedule,
+            })),
+            Err(no_criterion) => {
+                named::read(Value::from(name)).map_err(|no_method: serde_json::Error| {
+                    format!("{no_method}; {no_criterion}, or one of these behind `gradual-`")
+                })
+            }
+        }
+    }
+
+    /// The name, as [`named`](Self::named) reads it, with those constants behind it that are not the usual ones.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Ranked(RankedSettings {
+                criterion,
+                schedule,
+            }) => match schedule {
+                PruningSchedule::OneShot => criterion.name(),
+                gradual => format!("{}-{}", named::name(gradual), criterion.name()),
+            },
+            other => named::name(other),
         }
     }
 

@@ -57,6 +57,15 @@ pub struct EpochRecord {
     pub settled: bool,
 }
 
+impl EpochRecord {
+    /// The epoch of a run whose network was kept: of those that are as sparse as they were to be, the most robust one, and of equals the
+    /// last.
+    pub fn kept(history: &[Self]) -> Option<&Self> {
+        let settled = history.iter().filter(|epoch| epoch.settled);
+        settled.max_by(|a, b| a.robust_accuracy.total_cmp(&b.robust_accuracy))
+    }
+}
+
 /// A training run that could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {

@@ -99,6 +99,15 @@ impl Adversary {
         })
     }
 
+    /// Gradients that an example costs.
+    pub fn gradients(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::NFgsm { .. } | Self::FgsmRs => 1,
+            Self::Pgd { steps } | Self::Trades { steps } => steps,
+        }
+    }
+
     fn problem(self) -> Option<String> {
         match self {
             Self::NFgsm { noise } if !(noise.is_finite() && noise >= 0.0) => {
