@@ -6,9 +6,11 @@
 
 pub mod atomic_file;
 pub mod attack;
+pub mod backprop;
 pub mod benchmark;
 pub mod classifier;
 pub mod cli;
+pub mod compare;
 pub mod corruption;
 pub mod data;
 pub mod evaluate;
@@ -16,6 +18,8 @@ pub mod execute;
 pub mod foreign;
 pub mod gradients;
 pub mod lock;
+mod named;
+pub mod observe;
 pub mod onnx_runtime;
 pub mod pack;
 pub mod pipeline;
@@ -26,6 +30,7 @@ pub mod quantity;
 pub mod recipe;
 pub mod report;
 pub mod seed;
+mod softmax;
 #[cfg(test)]
 mod testing;
 pub mod train;

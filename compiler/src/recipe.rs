@@ -6,20 +6,23 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::attack::AttackSettings;
+use crate::attack::{AttackSettings, Suite};
 use crate::data::ImageSettings;
 use crate::foreign::{self, InputSettings};
-use crate::prune::{Criterion, Measure};
+use crate::prune::{
+    Criterion, Granularity, Magnitude, MethodSettings, PruneSettings, PruningSchedule,
+    RankedSettings, Scope,
+};
 use crate::train::TrainSettings;
 
 /// The form of recipe this version reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A run of `sinew compile`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Form of the recipe: 1.
+    /// Form of the recipe: 2.
     pub version: u32,
     /// Decides every random choice.
     #[serde(default)]
@@ -43,9 +46,9 @@ pub struct Recipe {
     pub image: Option<ImageSettings>,
     /// Training of the dense network.
     pub train: TrainSettings,
-    /// Pruning.
+    /// What is removed while the network is fine-tuned, and how.
     pub prune: PruneSettings,
-    /// Training under the mask.
+    /// The training run in which the network is pruned and goes on.
     pub fine_tune: TrainSettings,
     /// What is measured on test images.
     pub evaluate: EvaluateSettings,
@@ -55,22 +58,10 @@ fn unchanged_width() -> f64 {
     1.0
 }
 
-/// How the dense network is pruned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PruneSettings {
-    /// Which weights go first.
-    pub criterion: Criterion,
-    /// What the anomaly degree is measured on.
-    pub measure: Measure,
-    /// Fraction of all weights to remove.
-    pub sparsity: f64,
-    /// Fraction of its weights that every layer keeps.
-    pub density_floor: f64,
-    /// Training images that the anomaly degree is estimated on.
-    pub samples: usize,
-    /// Steps of the PGD attack on them.
-    pub steps: usize,
+/// A recipe of which only this is of interest.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// What is measured on the first test images.
@@ -81,6 +72,19 @@ pub struct EvaluateSettings {
     pub samples: usize,
     /// Attacks, each on all images.
     pub attacks: Vec<AttackSettings>,
+    /// A suite besides; none if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<SuiteSettings>,
+}
+
+/// A suite of attacks on the first test images, each attack on the survivors of those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteSettings {
+    /// Which.
+    pub name: Suite,
+    /// Test images; all if there are fewer.
+    pub samples: usize,
 }
 
 /// A recipe that cannot be used.
@@ -133,6 +137,17 @@ impl Recipe {
     /// # Errors
     /// If a key is unknown or missing, or a value is out of range.
     pub fn parse(text: &str, origin: &str) -> Result<Self, RecipeError> {
+        // First of all the version: keys of another one are no mistakes in this one.
+        let excerpt: Versioned = parse_toml(text, origin)?;
+        if excerpt.version != VERSION {
+            return Err(RecipeError::Value {
+                origin: origin.to_owned(),
+                problem: format!(
+                    "version: this tool reads version {VERSION}, not {}; CHANGELOG.md says what has changed",
+                    excerpt.version
+                ),
+            });
+        }
         let recipe: Self = parse_toml(text, origin)?;
         recipe.check(origin)?;
         Ok(recipe)
@@ -150,6 +165,23 @@ impl Recipe {
                 problem,
             }),
         }
+    }
+
+    /// The recipe of the dense network alone, in which nothing is left that has no influence on it: runs with equal ones share their parent.
+    pub fn parent(&self) -> Self {
+        let mut parent = self.clone();
+        parent.prune.method = MethodSettings::Ranked(RankedSettings {
+            criterion: Criterion::Magnitude(Magnitude {}),
+            schedule: PruningSchedule::OneShot,
+        });
+        parent.prune.sparsity = 0.0;
+        parent.prune.scope = Scope::default();
+        parent.prune.density_floor = 0.0;
+        if parent.prune.granularity != Granularity::Unit {
+            parent.prune.granularity = Granularity::Weight;
+        }
+        parent.fine_tune = self.train.clone();
+        parent
     }
 
     /// The settings for pictures in a recipe's `text`, which may be of another version; `origin` names it in errors.
@@ -173,12 +205,7 @@ impl Recipe {
     }
 
     fn problem(&self) -> Option<String> {
-        let prune = &self.prune;
         let own = match self {
-            r if r.version != VERSION => Some(format!(
-                "version: this tool reads version {VERSION}, not {}",
-                r.version
-            )),
             r if !(r.epsilon >= 0.0 && r.epsilon <= 1.0) => Some(format!(
                 "epsilon: {} is not in [0, 1], the range of a pixel",
                 r.epsilon
@@ -194,19 +221,10 @@ impl Recipe {
                 Some("input: networks of the zoo normalise their input themselves".to_owned())
             }
             r if r.train_images == Some(0) => Some("train_images: must be at least 1".to_owned()),
-            _ if !(0.0..1.0).contains(&prune.sparsity) => Some(format!(
-                "prune.sparsity: {} is not in [0, 1): it is the fraction of weights to remove",
-                prune.sparsity
-            )),
-            _ if !(0.0..=1.0 - prune.sparsity + f64::EPSILON).contains(&prune.density_floor) => {
-                Some(format!(
-                    "prune.density_floor: {} is not between 0 and 1 − sparsity",
-                    prune.density_floor
-                ))
-            }
-            _ if prune.samples == 0 => Some("prune.samples: must be at least 1".to_owned()),
-            _ if prune.steps == 0 => Some("prune.steps: must be at least 1".to_owned()),
             r if r.evaluate.samples == 0 => Some("evaluate.samples: must be at least 1".to_owned()),
+            r if r.evaluate.suite.is_some_and(|suite| suite.samples == 0) => {
+                Some("evaluate.suite.samples: must be at least 1".to_owned())
+            }
             r => r.evaluate.attacks.iter().find_map(|attack| {
                 let problem = attack.problem()?;
                 Some(format!("evaluate.attacks: {}: {problem}", attack.name()))
@@ -218,7 +236,14 @@ impl Recipe {
                 .map(|problem| format!("{section}.{problem}"))
         };
         let image = || Some(format!("image.{}", self.image?.problem()?));
+        let prune = || Some(format!("prune.{}", self.prune.problem()?));
+        let parent = || {
+            let problem = "train.distillation: there is no parent before the dense network is trained; it belongs to fine_tune";
+            (self.train.distillation.is_some()).then(|| problem.to_owned())
+        };
         own.or_else(image)
+            .or_else(prune)
+            .or_else(parent)
             .or_else(|| of("train", &self.train))
             .or_else(|| of("fine_tune", &self.fine_tune))
     }
@@ -262,7 +287,7 @@ mod tests {
         let settings = |text: &str| Recipe::image_settings(text, "r");
         let expected = Recipe::parse(SHAPES, "r").unwrap().image;
         assert!(expected.is_some());
-        let later = SHAPES.replace("version = 1", "version = 2\nnews = true");
+        let later = SHAPES.replace("version = 2", "version = 3\nnews = true");
         assert_eq!(settings(&later).unwrap(), expected);
         assert_eq!(settings(DEMO).unwrap(), None);
         assert_eq!(settings("").unwrap(), None);
@@ -272,7 +297,7 @@ mod tests {
 
     #[test]
     fn errors_name_line_and_key() {
-        let unknown = DEMO.replacen("momentum", "momentun", 1);
+        let unknown = DEMO.replacen("momentum =", "momentun =", 1);
         let error = Recipe::parse(&unknown, "mine.toml")
             .unwrap_err()
             .to_string();
@@ -300,14 +325,18 @@ mod tests {
             ),
             ("epsilon = 0.1", "epsilon = -0.1", "epsilon"),
             ("epsilon = 0.1", "epsilon = 1.5", "epsilon"),
-            ("version = 1", "version = 2", "version"),
+            ("version = 2", "version = 1", "version"),
             ("batch_size = 32", "batch_size = 0", "train.batch_size"),
             (
-                "learning_rate = 0.1",
-                "learning_rate = inf",
-                "train.learning_rate",
+                "highest = 0.1",
+                "highest = inf",
+                "train.learning_rate.highest",
             ),
-            ("warm_up = 0.25", "warm_up = 1.0", "train.warm_up"),
+            (
+                "warm_up = 0.25",
+                "warm_up = 1.0",
+                "train.learning_rate.warm_up",
+            ),
             (
                 "noise = 1.0",
                 "noise = -1.0",

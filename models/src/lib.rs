@@ -35,7 +35,10 @@ pub mod operator;
 pub mod reference;
 pub mod shape;
 pub mod simplify;
+#[cfg(test)]
+mod testing;
 pub mod transposition;
+pub mod units;
 pub mod window;
 pub mod zoo;
 
@@ -46,5 +49,6 @@ pub use network::{Network, Node, Parameter, ParameterId, Role, ValueId};
 pub use operator::Operator;
 pub use shape::{Shape, ShapeError};
 pub use transposition::{Swap, swaps};
+pub use units::{EmptyLayer, Unit, UnitGroups};
 pub use window::Window;
 pub use zoo::{ZooError, ZooOptions};

@@ -47,7 +47,7 @@ pub struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Weights of a convolution or linear layer: the only parameters that are pruned.
+    /// Weights of a convolution or linear layer: the parameters that sparsity is about.
     Weight,
     /// Added after a convolution or linear layer.
     Bias,
@@ -136,7 +136,7 @@ impl Parameter {
         &self.values
     }
 
-    /// `true` where a weight is kept; `None` if nothing is pruned.
+    /// `true` where a value is kept; `None` if nothing is pruned.
     pub fn mask(&self) -> Option<&[bool]> {
         self.mask.as_deref()
     }
@@ -164,7 +164,7 @@ impl Parameter {
     /// Replaces the mask and sets pruned positions to zero.
     ///
     /// # Panics
-    /// If the mask has another length than the values, or the parameter is not a weight.
+    /// If the mask has another length than the values, or the parameter is not trained.
     pub fn set_mask(&mut self, mask: Vec<bool>) {
         assert_eq!(
             mask.len(),
@@ -172,10 +172,9 @@ impl Parameter {
             "{}: mask must fit",
             self.name
         );
-        assert_eq!(
-            self.role,
-            Role::Weight,
-            "{}: only weights are pruned",
+        assert!(
+            self.role.is_trainable(),
+            "{}: only what is trained can be pruned",
             self.name
         );
         self.mask = Some(mask);
@@ -408,10 +407,10 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "b: only weights are pruned")]
-    fn a_mask_on_a_bias_panics() {
-        let mut bias = Parameter::new("b".to_owned(), Role::Bias, vec![1], vec![1.0]);
-        bias.set_mask(vec![true]);
+    #[should_panic(expected = "m: only what is trained can be pruned")]
+    fn a_mask_on_a_running_mean_panics() {
+        let mut mean = Parameter::new("m".to_owned(), Role::RunningMean, vec![1], vec![1.0]);
+        mean.set_mask(vec![true]);
     }
 
     #[test]
@@ -439,6 +438,12 @@ mod tests {
         convolution.set_mask(vec![false, true]);
         assert_eq!(network.sparsity(), 1.0 / 26.0);
         assert_eq!(network.nonzero_count(), 1 + 2 + 24);
+        let [_, scale, ..] = network.parameters_mut() else {
+            panic!("the network has a batch norm");
+        };
+        scale.set_mask(vec![false, true]);
+        assert_eq!(network.sparsity(), 1.0 / 26.0);
+        assert_eq!(network.nonzero_count(), 1 + 1 + 24);
     }
 
     #[test]

@@ -36,7 +36,7 @@ KNOWN = {
     },
     "tract": {
         f"zoo-{network}-{channels}-pruned-sparse": SPARSE
-        for network in ["small_cnn", "resnet8", "resnet18", "vgg16", "mobilenetv2"]
+        for network in ["small_cnn", "conv_cnn", "resnet8", "resnet18", "vgg16", "mobilenetv2"]
         for channels in [1, 3]
     },
 }

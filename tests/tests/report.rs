@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sinew_models::ValueId;
 use sinew_models::builder::NetworkBuilder;
+use sinew_models::file::Archive;
 use sinew_models::function::Function;
 use sinew_models::onnx::{ExportOptions, export};
 use sinew_tests::program::{Outcome, RECIPE, compile, finished_run, recipe_with, sinew};
@@ -21,6 +22,9 @@ const SECTIONS: [&str; 8] = [
     "Filters of the first layer",
     "What excites units, and what the attack makes of it",
 ];
+
+/// The line of [`RECIPE`] that says how it prunes.
+const METHOD: &str = r#"method = { ranked = { criterion = "anomaly-weight" } }"#;
 
 /// The page about `runs`, which is written to `output`.
 fn report(runs: &[&Path], output: &Path) -> String {
@@ -195,17 +199,14 @@ fn a_run_becomes_a_page_with_every_part_and_a_second_report_is_the_same() {
 fn several_runs_are_compared_and_seeds_become_one_row() {
     let folder = tempfile::tempdir().unwrap();
     let seeds = [0, 1].map(|seed| {
-        let line = format!("version = 1\nseed = {seed}");
+        let line = format!("version = 2\nseed = {seed}");
         run_of(
             folder.path(),
             &format!("seed-{seed}"),
-            &recipe_with("version = 1", &line),
+            &recipe_with("version = 2", &line),
         )
     });
-    let magnitude = recipe_with(
-        "criterion = \"anomaly-weight\"",
-        "criterion = \"magnitude\"",
-    );
+    let magnitude = recipe_with(METHOD, &METHOD.replace("anomaly-weight", "magnitude"));
     let other = run_of(folder.path(), "other", &magnitude);
     let weak = recipe_with(
         r#"attacks = ["fgsm", { pgd = { steps = 5, restarts = 1 } }]"#,
@@ -244,11 +245,53 @@ fn several_runs_are_compared_and_seeds_become_one_row() {
             "no {mean} in {row}"
         );
     }
-    assert!(both.contains("prune.criterion") && both.contains(">magnitude</td>"));
+    assert!(both.contains(">magnitude</th>") && both.contains(">anomaly-weight</th>"));
+    assert!(
+        !both.contains("prune."),
+        "the methods have a column already"
+    );
     assert!(both.contains("pgd5\u{a0}") && !one.contains("pgd5\u{a0}"));
     for table in [both, one] {
         assert!(table.contains("L∞ ball of radius ε\u{a0}=\u{a0}0.03"));
     }
+}
+
+#[test]
+fn units_that_were_removed_and_epochs_that_could_not_be_kept_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = recipe_with(METHOD, "method = \"learned-mask\"\ngranularity = \"unit\"");
+    let recipe = recipe.replace("sparsity = 0.9", "sparsity = 0.5");
+    let suite = "samples = 50\nsuite = { name = \"quick\", samples = 20 }";
+    let run = run_of(
+        folder.path(),
+        "units",
+        &recipe.replace("samples = 50", suite),
+    );
+    let page = report(&[&run], &folder.path().join("page.html"));
+    assert_well_formed(&page);
+    assert!(page.contains("learned-mask, whole units"));
+    assert!(page.contains("class=\"shade\"") && page.contains("Shaded: while density falls"));
+
+    let units = |name: &str| -> usize {
+        let archive = Archive::from_bytes(&fs::read(run.join(name)).unwrap()).unwrap();
+        let network = archive.network;
+        let nodes = network.nodes().iter();
+        let weights = nodes.filter_map(|node| node.operator.weight());
+        weights.map(|id| network.parameter(id).shape()[0]).sum()
+    };
+    let (before, after) = (units("dense.safetensors"), units("sparse.safetensors"));
+    assert!(after < before);
+    let gone = format!("{} of {before} units are gone whole", before - after);
+    assert!(page.contains(&gone), "{gone}");
+    assert!(page.contains(">gone</td>") && !page.contains("do not correspond"));
+
+    // A suite's figure is told with its own images, before those of single attacks.
+    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    let robust = percent(&record["sparse"]["suite"]["robust_accuracy"]);
+    let (_, row) = page.split_once("accuracy, quick suite").unwrap();
+    let (row, rest) = row.split_once("</tr>").unwrap();
+    assert!(row.contains(&robust), "no {robust} in {row}");
+    assert!(rest.contains("First 20 test images"));
 }
 
 #[test]

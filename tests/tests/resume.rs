@@ -21,7 +21,7 @@ const STAGES: [&str; 9] = [
     "recipe.toml",
     "dense.checkpoint",
     "dense.safetensors",
-    "anomaly.json",
+    "anomaly.safetensors",
     "sparse.checkpoint",
     "sparse.safetensors",
     "dense.sinew",
@@ -141,7 +141,7 @@ fn a_stage_whose_result_is_deleted_is_repeated() {
     for result in [
         "dense.safetensors",
         "sparse.safetensors",
-        "anomaly.json",
+        "anomaly.safetensors",
         "model.evaluation.json",
     ] {
         fs::remove_file(run.join(result)).unwrap();

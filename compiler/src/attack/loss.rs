@@ -3,6 +3,8 @@
 //! They are computed on the host from the logits, in `f64`, so that any network that can pull a slope back through itself can be attacked with
 //! any of them. Non-goals: losses that networks are trained with (`train`).
 
+use crate::softmax::Softmax;
+
 /// A loss of each image of a batch, for one batch.
 pub trait Loss: Sync {
     /// The loss of the image with number `index` in its batch, whose logits are `logits`. Writes ∂loss/∂logit to `slopes`, which come as
@@ -136,6 +138,26 @@ fn ratio(logits: &[f32], a: [(usize, f64); 2], b: &[(usize, f64)], slopes: &mut 
     (numerator / denominator) as f32
 }
 
+/// How far the answer is from that on the clean image: KL(p(x) ‖ p(x')), which TRADES raises (Zhang et al., 2019). It needs no labels.
+#[derive(Clone, Copy, Debug)]
+pub struct Divergence<'a> {
+    /// Logits of the batch's clean images, `[batch, class]`, flattened: their probabilities in `f32` would lose what tells one sure
+    /// answer from another.
+    pub clean: &'a [f32],
+}
+
+impl Loss for Divergence<'_> {
+    fn of(&self, index: usize, logits: &[f32], slopes: &mut [f32]) -> f32 {
+        let classes = logits.len();
+        let p = Softmax::of(&self.clean[index * classes..][..classes], 1.0);
+        let q = Softmax::of(logits, 1.0);
+        for (slope, exact) in slopes.iter_mut().zip(p.divergence_slopes(&q)) {
+            *slope = exact as f32;
+        }
+        p.divergence(&q) as f32
+    }
+}
+
 /// The class with the highest logit besides the label.
 pub(crate) fn strongest_rival(logits: &[f32], label: usize) -> usize {
     let others = (0..logits.len()).filter(|class| *class != label);
@@ -184,6 +206,14 @@ mod tests {
         let (value, _) = checked(&CrossEntropy(&[3]), &LOGITS);
         let sum: f32 = LOGITS.iter().map(|z| z.exp()).sum();
         assert!((value - (sum.ln() - 2.0)).abs() < 1e-6);
+        // Σ p·(log p − log q): a shift of all logits plays no part.
+        let clean = LOGITS.map(|z| 5.0 - z);
+        let (value, _) = checked(&Divergence { clean: &clean }, &LOGITS);
+        let (p_sum, q_sum) = (clean.map(f32::exp).iter().sum::<f32>(), sum);
+        let terms = clean.iter().zip(&LOGITS);
+        let terms = terms.map(|(a, b)| a.exp() / p_sum * ((a - p_sum.ln()) - (b - q_sum.ln())));
+        assert!((value - terms.sum::<f32>()).abs() < 1e-5);
+        assert_eq!(checked(&Divergence { clean: &LOGITS }, &LOGITS).0, 0.0);
         assert_eq!(checked(&Margin(&[3]), &LOGITS).0, 1.0);
         assert_eq!(checked(&Margin(&[1]), &LOGITS).0, -1.0);
         let (labels, targets) = (&[1][..], &[4][..]);
@@ -197,6 +227,15 @@ mod tests {
         // −(3 − 0.25)/(3 − ½(1 + 0.25)).
         let (value, _) = checked(&TargetedDlr { labels, targets }, &LOGITS);
         assert!((value + 2.75 / 2.375).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_divergence_compares_with_the_clean_image_of_the_same_number() {
+        let clean = [LOGITS, LOGITS.map(|z| -z)].concat();
+        let divergence = Divergence { clean: &clean };
+        assert_eq!(divergence.of(0, &LOGITS, &mut [0.0; 5]), 0.0);
+        assert_eq!(divergence.of(1, &LOGITS.map(|z| -z), &mut [0.0; 5]), 0.0);
+        assert!(divergence.of(1, &LOGITS, &mut [0.0; 5]) > 1.0);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod square;
 mod suite;
 mod targets;
 mod threat;
+mod trades;
 mod transfer;
 
 pub use apgd::{Apgd, ApgdLoss};
@@ -40,7 +41,8 @@ pub use examples::Examples;
 pub use fab::FabT;
 pub use fgsm::Fgsm;
 pub use hop_skip_jump::HopSkipJump;
-pub use loss::{CrossEntropy, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
+pub(crate) use loss::strongest_rival;
+pub use loss::{CrossEntropy, Divergence, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
 pub use method::{Access, Method, NamedAttack, Victim};
 pub use mi_fgsm::MiFgsm;
 pub use n_fgsm::NFgsm;
@@ -51,6 +53,7 @@ pub use spsa::Spsa;
 pub use square::Square;
 pub use suite::Suite;
 pub use threat::{Norm, ThreatModel};
+pub use trades::TradesAttack;
 pub use transfer::Transfer;
 
 pub use crate::evaluate::evaluate;

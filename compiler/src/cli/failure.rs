@@ -7,12 +7,14 @@ use crate::atomic_file::WriteError;
 use crate::attack::Unsuitable;
 use crate::benchmark::BenchmarkError;
 use crate::classifier::ComputeError;
+use crate::compare::{CompareError, PlanError};
 use crate::data::DataError;
 use crate::evaluate::{EvaluateError, JournalError};
 use crate::execute::DeviceError;
 use crate::onnx_runtime::OnnxRuntimeError;
 use crate::pack::PackError;
 use crate::pipeline::CompileError;
+use crate::prune::PruneError;
 use crate::recipe::RecipeError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -62,6 +64,16 @@ impl Failure {
         Self {
             message,
             kind: Kind::Input,
+        }
+    }
+
+    /// Of processes that did a part, the first of which ended with `code`, if not by a signal.
+    pub(super) fn with_code(message: String, code: Option<i32>) -> Self {
+        let kinds = [Kind::Usage, Kind::Input, Kind::Output, Kind::Device];
+        let kind = kinds.into_iter().find(|kind| Some(*kind as i32) == code);
+        Self {
+            message,
+            kind: kind.unwrap_or(Kind::Internal),
         }
     }
 
@@ -178,6 +190,18 @@ fn evaluate_kind(error: &EvaluateError) -> Kind {
     }
 }
 
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::new(&error, Kind::Input)
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        Self::new(&error, Kind::Output)
+    }
+}
+
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         let kind = match &error {
@@ -185,18 +209,24 @@ impl From<CompileError> for Failure {
             | CompileError::Train(TrainError::Write(_))
             | CompileError::Lock(_) => Kind::Output,
             CompileError::Evaluate(error) => evaluate_kind(error),
-            CompileError::Device(_) => Kind::Device,
-            CompileError::Execute(_) | CompileError::Train(TrainError::Execute(_)) => {
-                Kind::Internal
-            }
+            CompileError::Device(_) | CompileError::Train(TrainError::Device(_)) => Kind::Device,
+            CompileError::Execute(_)
+            | CompileError::Train(
+                TrainError::Execute(_) | TrainError::Prune(PruneError::Compute(_)),
+            ) => Kind::Internal,
             CompileError::OtherRun(_)
             | CompileError::State { .. }
             | CompileError::Data(_)
             | CompileError::Zoo(_)
             | CompileError::Unsuitable(_)
             | CompileError::Foreign(_)
-            | CompileError::Train(TrainError::Diverged { .. } | TrainError::Checkpoint { .. })
-            | CompileError::Ranking(_)
+            | CompileError::Train(
+                TrainError::Settings(_)
+                | TrainError::Diverged { .. }
+                | TrainError::Checkpoint { .. }
+                | TrainError::Prune(PruneError::Ranking(_) | PruneError::State(_)),
+            )
+            | CompileError::Units(_)
             | CompileError::Pack(_) => Kind::Input,
         };
         Self::new(&error, kind)

@@ -13,10 +13,10 @@ pub mod files {
     pub const RECIPE: &str = "recipe.toml";
     /// The trained parent.
     pub const DENSE: &str = "dense.safetensors";
-    /// The parent's anomaly table.
-    pub const ANOMALY: &str = "anomaly.json";
-    /// The same of the pruned and fine-tuned network.
-    pub const SPARSE_ANOMALY: &str = "sparse.anomaly.json";
+    /// What an attack does to the parent's units.
+    pub const ANOMALY: &str = "anomaly.safetensors";
+    /// The same of the product.
+    pub const SPARSE_ANOMALY: &str = "sparse.anomaly.safetensors";
     /// The pruned and fine-tuned network.
     pub const SPARSE: &str = "sparse.safetensors";
     /// The parent, packed: what the sparse model is compared with.
@@ -27,6 +27,8 @@ pub mod files {
     pub const CURVE: &str = "curve.json";
     /// Every figure of the run.
     pub const RECORD: &str = "run.json";
+    /// What a run may take over from another one with the same parent, in the order of the stages.
+    pub const PARENT: [&str; 4] = [DENSE, ANOMALY, "dense.evaluation.json", "dense.suite.json"];
 }
 
 /// Takes the folder for this process and this run.

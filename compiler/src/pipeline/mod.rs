@@ -5,6 +5,7 @@
 
 mod error;
 mod folder;
+mod measure;
 mod record;
 
 pub use error::CompileError;
@@ -15,27 +16,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
 use rand::Rng;
-use rand::seq::SliceRandom;
 use serde::Serialize;
 use sinew_models::Network;
+use sinew_models::UnitGroups;
 use sinew_models::file::Archive;
 use sinew_models::zoo::{self, ZooOptions};
 
 use crate::atomic_file;
-use crate::attack::{Attack, Circumstances, Examples, NamedAttack, Pgd, ThreatModel, Victim};
-use crate::classifier::WithTwin;
 use crate::data::{self, DataError, DataSource, Dataset};
-use crate::evaluate::{Bar, Evaluation, PackedClassifier, Protocol, Samples, Volatile, evaluate};
-use crate::execute::{DeviceChoice, Executor};
+use crate::execute::DeviceChoice;
 use crate::foreign;
-use crate::gradients::with_gradients;
-use crate::pack::{self, Manifest};
+use crate::observe::Sample;
 use crate::progress::Progress;
-use crate::prune::{AnomalyTable, Statistics, prune};
+use crate::prune::{self, Fixed, Granularity, Measure, Needs, Sparsifier};
 use crate::recipe::Recipe;
-use crate::seed::{seeds, stream};
+use crate::seed::stream;
 use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
 
 /// Runs `recipe` in `folder`, or goes on with the run that is there.
@@ -48,47 +44,41 @@ pub fn compile(
     device: DeviceChoice,
     progress: &Progress,
 ) -> Result<RunRecord, CompileError> {
-    let opened = device.open()?;
-    let source = DataSource::from(recipe.data.as_ref());
-    let (train_data, test) = data::load(&source, recipe.image.as_ref(), progress)?;
-    let mut provenance = Provenance {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        recipe: recipe.clone(),
-        device: device.to_string(),
-        network: None,
-        train_data: train_data.hash(),
-        test_data: test.hash(),
-    };
-    let test = test.first(recipe.evaluate.samples);
-    let run = Run {
-        recipe,
-        folder,
-        device: &opened,
-        device_choice: device,
-        progress,
-        data: Data::new(train_data, test, recipe)?,
-    };
-    // Whatever is wrong with the recipe shows before the folder is claimed for it.
-    let initial = run.initial()?;
-    run.attacks()?;
-    if foreign::is_file(&recipe.network) {
-        provenance.network = Some(foreign::hash(&initial)?);
-    }
+    let (run, initial, provenance) = Run::new(recipe, folder, device, progress)?;
     let _lock = folder::take(folder, &provenance)?;
 
     let dense = run.dense(initial)?;
-    let table = run.anomaly(&dense.network, files::ANOMALY)?;
-    let sparse = run.sparse(&dense.network, &table)?;
+    run.anomaly(&dense.network, files::ANOMALY)?;
+    let sparse = run.sparse(&dense.network)?;
     run.anomaly(&sparse.network, files::SPARSE_ANOMALY)?;
-    let dense_record = run.network_record(&dense, files::DENSE_MODEL, "attack dense")?;
-    let sparse_record = run.network_record(&sparse, files::MODEL, "attack sparse")?;
+    let dense_record = run.network_record(&dense, files::DENSE_MODEL, "dense")?;
+    let sparse_record = run.network_record(&sparse, files::MODEL, "sparse")?;
     let record = RunRecord {
         provenance,
+        training_images: run.data.train.len(),
         dense: dense_record,
         sparse: sparse_record,
     };
     atomic_file::write(&folder.join(files::RECORD), &json(&record))?;
     Ok(record)
+}
+
+/// The stages of [`compile`] that make and measure the dense network alone; [`files::PARENT`] are what they leave for others.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_parent(
+    recipe: &Recipe,
+    folder: &Path,
+    device: DeviceChoice,
+    progress: &Progress,
+) -> Result<NetworkRecord, CompileError> {
+    let (run, initial, provenance) = Run::new(recipe, folder, device, progress)?;
+    let _lock = folder::take(folder, &provenance)?;
+
+    let dense = run.dense(initial)?;
+    run.anomaly(&dense.network, files::ANOMALY)?;
+    run.network_record(&dense, files::DENSE_MODEL, "dense")
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
@@ -125,18 +115,66 @@ struct Trained {
     history: Vec<EpochRecord>,
 }
 
+/// One of the run's two trainings.
+struct Stage<'a> {
+    /// Of the file it leaves.
+    name: &'a str,
+    label: &'a str,
+    settings: &'a TrainSettings,
+    /// The parent, where there is one.
+    teacher: Option<&'a Network>,
+}
+
 const HISTORY: &str = "sinew.history";
+
+/// Where the metadata of a trained network tell, as JSON, which units were removed from it: the names of layers with [`RemovedUnits`].
+pub const REMOVED_UNITS: &str = "sinew.removed-units";
+
+/// The units that a training stage has removed whole, by the name of their layer: their numbers, rising, in the network that it began with.
+pub type RemovedUnits = BTreeMap<String, Vec<usize>>;
 
 struct Run<'a> {
     recipe: &'a Recipe,
     folder: &'a Path,
-    device: &'a Device,
-    device_choice: DeviceChoice,
+    device: DeviceChoice,
     progress: &'a Progress,
     data: Data,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// A run with the network that its training begins with. Whatever is wrong with the recipe shows here, before a folder is claimed.
+    fn new(
+        recipe: &'a Recipe,
+        folder: &'a Path,
+        device: DeviceChoice,
+        progress: &'a Progress,
+    ) -> Result<(Self, Network, Provenance), CompileError> {
+        device.open()?;
+        let source = DataSource::from(recipe.data.as_ref());
+        let (train_data, test) = data::load(&source, recipe.image.as_ref(), progress)?;
+        let mut provenance = Provenance {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            recipe: recipe.clone(),
+            device: device.to_string(),
+            network: None,
+            train_data: train_data.hash(),
+            test_data: test.hash(),
+        };
+        let run = Self {
+            recipe,
+            folder,
+            device,
+            progress,
+            data: Data::new(train_data, test, recipe)?,
+        };
+        let initial = run.initial()?;
+        run.measurements()?;
+        if foreign::is_file(&recipe.network) {
+            provenance.network = Some(foreign::hash(&initial)?);
+        }
+        Ok((run, initial, provenance))
+    }
+
     fn initial(&self) -> Result<Network, CompileError> {
         let train = &self.data.train;
         let recipe = self.recipe;
@@ -144,7 +182,7 @@ impl Run<'_> {
             let (path, input) = (Path::new(&recipe.network), recipe.input.as_ref());
             return Ok(foreign::read(path, input, train.shape(), train.classes())?);
         }
-        let (mean, deviation) = moments(&self.data.train);
+        let (mean, deviation) = train.moments();
         let options = ZooOptions {
             input_shape: train.shape(),
             labels: train.classes().to_vec(),
@@ -157,55 +195,73 @@ impl Run<'_> {
     }
 
     fn dense(&self, initial: Network) -> Result<Trained, CompileError> {
-        self.trained(files::DENSE, "train", &self.recipe.train, || Ok(initial))
+        let stage = Stage {
+            name: files::DENSE,
+            label: "train",
+            settings: &self.recipe.train,
+            teacher: None,
+        };
+        self.trained(&stage, initial, &mut Fixed)
     }
 
-    fn sparse(&self, dense: &Network, table: &AnomalyTable) -> Result<Trained, CompileError> {
-        self.trained(files::SPARSE, "fine-tune", &self.recipe.fine_tune, || {
-            let settings = &self.recipe.prune;
-            let statistics = Statistics {
-                anomaly: table,
-                seed: self.recipe.seed,
-            };
-            let mut network = dense.clone();
-            prune(
-                &mut network,
-                &settings.criterion,
-                &statistics,
-                settings.sparsity,
-                settings.density_floor,
-            )?;
-            Ok(network)
-        })
+    fn sparse(&self, dense: &Network) -> Result<Trained, CompileError> {
+        let recipe = self.recipe;
+        let stage = Stage {
+            name: files::SPARSE,
+            label: "fine-tune",
+            settings: &recipe.fine_tune,
+            teacher: Some(dense),
+        };
+        let seed = stream_seed(recipe.seed, "prune");
+        let mut sparsifier = recipe.prune.sparsifier(seed);
+        self.trained(&stage, dense.clone(), &mut *sparsifier)
     }
 
     /// The result of a training stage: read if it is finished, else resumed or begun.
     fn trained(
         &self,
-        name: &str,
-        label: &str,
-        settings: &TrainSettings,
-        initial: impl FnOnce() -> Result<Network, CompileError>,
+        stage: &Stage<'_>,
+        initial: Network,
+        sparsifier: &mut dyn Sparsifier,
     ) -> Result<Trained, CompileError> {
-        let path = self.folder.join(name);
+        let path = self.folder.join(stage.name);
         let checkpoint = path.with_extension("checkpoint");
         let trained = if path.exists() {
             self.read_trained(&path)?
         } else {
             let run = TrainRun {
-                settings,
+                settings: stage.settings,
                 epsilon: self.recipe.epsilon,
-                seed: stream_seed(self.recipe.seed, label),
+                seed: stream_seed(self.recipe.seed, stage.label),
                 train: &self.data.train,
                 validation: &self.data.validation,
+                teacher: stage.teacher,
                 device: self.device,
                 checkpoint: &checkpoint,
             };
-            let (network, history) = train(&run, initial()?, self.progress, label)?;
+            let mut observe = |network: &Network, needs: &Needs| {
+                self.sample().observe(network, needs, &Progress::hidden())
+            };
+            let (network, history) = train(
+                &run,
+                initial,
+                sparsifier,
+                &mut observe,
+                self.progress,
+                stage.label,
+            )?;
+            let (network, removed) = match self.recipe.prune.granularity {
+                Granularity::Unit => without_silent_units(&network)?,
+                _ => (network, RemovedUnits::new()),
+            };
             let json = serde_json::to_string(&history).expect("plain data");
             let recipe = toml::to_string(self.recipe).expect("plain data");
-            let metadata =
-                BTreeMap::from([(HISTORY.to_owned(), json), (Recipe::KEY.to_owned(), recipe)]);
+            let removed = serde_json::to_string(&removed).expect("plain data");
+            let metadata = BTreeMap::from([
+                (HISTORY.to_owned(), json),
+                (Recipe::KEY.to_owned(), recipe),
+                (REMOVED_UNITS.to_owned(), removed),
+            ]);
             let archive = Archive {
                 network,
                 tensors: BTreeMap::new(),
@@ -225,102 +281,38 @@ impl Run<'_> {
         Ok(trained)
     }
 
-    /// The anomaly table of `network`: read from the file `name` if it is there, else measured.
-    fn anomaly(&self, network: &Network, name: &str) -> Result<AnomalyTable, CompileError> {
+    /// The training images that networks are measured on.
+    fn sample(&self) -> Sample<'_> {
+        let (recipe, settings) = (self.recipe, &self.recipe.prune);
+        Sample {
+            data: &self.data.train,
+            count: settings.samples,
+            epsilon: recipe.epsilon,
+            steps: settings.steps,
+            seed: recipe.seed,
+            device: self.device,
+        }
+    }
+
+    /// Leaves the anomaly of a network in the folder, for people and reports.
+    fn anomaly(&self, network: &Network, name: &str) -> Result<(), CompileError> {
         let path = self.folder.join(name);
-        if let Ok(bytes) = fs::read(&path) {
-            let table: Result<AnomalyTable, _> = serde_json::from_slice(&bytes);
-            let problem = match table {
-                Ok(table) if table.fits(network) => return Ok(table),
-                Ok(_) => "it belongs to another network".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            return Err(CompileError::State { path, problem });
+        if path.exists() {
+            return Ok(());
         }
-        let settings = &self.recipe.prune;
-        let executor = Executor::new(network, self.device);
-        let mut sample: Vec<usize> = (0..self.data.train.len()).collect();
-        sample.shuffle(&mut stream(self.recipe.seed, "anomaly sample", &[]));
-        sample.truncate(settings.samples);
-        let attack = Pgd::new(ThreatModel::linf(self.recipe.epsilon), settings.steps);
-        let mut table = AnomalyTable::new(settings.measure, network);
-        let bar = self.progress.bar("measure anomaly", sample.len() as u64);
-        for indices in sample.chunks(ANOMALY_BATCH) {
-            let images = self.data.train.batch(indices);
-            let labels = self.data.train.batch_labels(indices);
-            let positions = indices.iter().map(|index| *index as u64);
-            let seeds = seeds(self.recipe.seed, "anomaly attack", positions);
-            let examples = Examples::new(&images, &labels, &seeds);
-            let adversarial = attack.perturb(&executor, &examples)?;
-            table.add(&executor, &images, &adversarial, &labels)?;
-            bar.inc(indices.len() as u64);
-        }
-        bar.finish();
-        atomic_file::write(&path, &json(&table))?;
-        Ok(table)
-    }
-
-    fn network_record(
-        &self,
-        trained: &Trained,
-        name: &str,
-        label: &str,
-    ) -> Result<NetworkRecord, CompileError> {
-        let network = &trained.network;
-        let manifest = Manifest::new(network, Some(self.recipe));
-        let bytes = pack::pack(network, &manifest)?;
-        let model = self.folder.join(name);
-        atomic_file::write(&model, &bytes)?;
-
-        let path = model.with_extension("evaluation.json");
-        let evaluation = match fs::read(&path) {
-            Ok(found) => match serde_json::from_slice(&found) {
-                Ok(evaluation) if self.asked_for(&evaluation)? => evaluation,
-                Ok(_) => {
-                    let problem = "it belongs to another evaluation".to_owned();
-                    return Err(CompileError::State { path, problem });
-                }
-                Err(error) => {
-                    let problem = error.to_string();
-                    return Err(CompileError::State { path, problem });
-                }
-            },
-            Err(_) => {
-                let evaluation = self.evaluate(network, &bytes, label)?;
-                atomic_file::write(&path, &json(&evaluation))?;
-                evaluation
-            }
+        let needs =
+            Needs::of_measure(Measure::Activation).and(&Needs::of_measure(Measure::Gradient));
+        let statistics = self.sample().observe(network, &needs, self.progress)?;
+        let provenance = prune::Provenance {
+            attack: format!("PGD-{}", self.recipe.prune.steps),
+            epsilon: self.recipe.epsilon,
+            seed: self.recipe.seed,
+            network: foreign::hash(network)?,
         };
-        Ok(NetworkRecord {
-            parameters: network.nonzero_count(),
-            sparsity: network.sparsity(),
-            bytes: bytes.len() as u64,
-            history: trained.history.clone(),
-            evaluation,
-        })
-    }
-
-    /// Whether an evaluation that was found is the one the recipe asks for: a figure must not get another threat model's label.
-    fn asked_for(&self, found: &Evaluation) -> Result<bool, CompileError> {
-        let recipe = self.recipe;
-        let wanted = self.attacks()?;
-        let wanted = wanted.iter().map(|attack| (&attack.name, attack.budget));
-        let made = found.attacks.iter().map(|a| (&a.name, a.budget));
-        Ok((found.epsilon, found.samples, found.seed)
-            == (recipe.epsilon, self.data.test.len(), recipe.seed)
-            && made.eq(wanted))
-    }
-
-    /// The attacks that the recipe asks for.
-    fn attacks(&self) -> Result<Vec<NamedAttack<'static>>, CompileError> {
-        let at = Circumstances {
-            threat: ThreatModel::linf(self.recipe.epsilon),
-            classes: self.data.test.classes().len(),
-            surrogate: None,
-        };
-        let settings = self.recipe.evaluate.attacks.iter();
-        let attacks: Result<_, _> = settings.map(|settings| settings.attack(&at)).collect();
-        Ok(attacks?)
+        Ok(atomic_file::write(
+            &path,
+            &statistics.to_bytes(&provenance),
+        )?)
     }
 
     /// A training stage's result, which must be about images such as this run's.
@@ -335,38 +327,21 @@ impl Run<'_> {
             problem: "its network is for other images".to_owned(),
         })
     }
-
-    /// The packed model is attacked; the gradients are those of its float twin.
-    fn evaluate(
-        &self,
-        network: &Network,
-        packed: &[u8],
-        label: &str,
-    ) -> Result<Evaluation, CompileError> {
-        let protocol = Protocol {
-            threat: ThreatModel::linf(self.recipe.epsilon),
-            attacks: self.attacks()?,
-            alone: true,
-            seed: self.recipe.seed,
-        };
-        let indices: Vec<usize> = (0..self.data.test.len()).collect();
-        let samples = Samples {
-            data: &self.data.test,
-            indices: &indices,
-        };
-        let bar = Bar::new(self.progress, label, &protocol.attacks, indices.len());
-        let deployed = &PackedClassifier::new(packed)?;
-        let findings = with_gradients(network, self.device_choice, |twin| {
-            let victim = WithTwin { deployed, twin };
-            let victim = Victim::Gradients(&victim);
-            evaluate(victim, samples, &protocol, &mut Volatile, &bar)
-        })?;
-        Ok(findings?.evaluation)
-    }
 }
 
-/// Images per batch of the anomaly table; bounds the memory that responses take on the host.
-const ANOMALY_BATCH: usize = 100;
+/// The network without the units that give nothing: they were pruned whole, with all that hangs on them.
+fn without_silent_units(network: &Network) -> Result<(Network, RemovedUnits), CompileError> {
+    let groups = UnitGroups::of(network);
+    let silent = groups.silent(network);
+    let layers = prune::layers(network);
+    let mut removed = RemovedUnits::new();
+    for unit in silent.iter().flat_map(|group| &groups.groups()[*group]) {
+        let layer = removed.entry(layers[unit.layer].name.clone());
+        layer.or_default().push(unit.index);
+    }
+    removed.values_mut().for_each(|units| units.sort_unstable());
+    Ok((groups.remove(network, &silent)?, removed))
+}
 
 fn stream_seed(seed: u64, purpose: &str) -> u64 {
     stream(seed, purpose, &[]).next_u64()
@@ -390,30 +365,4 @@ fn read_trained(path: &Path) -> Result<Trained, CompileError> {
         network: archive.network,
         history,
     })
-}
-
-/// Mean and standard deviation of every channel over all pixels of `data`, in units of [0, 1] pixels.
-fn moments(data: &Dataset) -> (Vec<f32>, Vec<f32>) {
-    let [channels, height, width] = data.shape();
-    let map = height * width;
-    let count = (data.len() * map).max(1) as f64;
-    let channel = |channel: usize| {
-        let (mut sum, mut squares) = (0u64, 0u64);
-        for index in 0..data.len() {
-            for &pixel in &data.pixels(index)[channel * map..(channel + 1) * map] {
-                sum += u64::from(pixel);
-                squares += u64::from(pixel) * u64::from(pixel);
-            }
-        }
-        let mean = sum as f64 / count / 255.0;
-        let variance = squares as f64 / count / 255.0f64.powi(2) - mean * mean;
-        // A constant channel carries nothing; any scale will do.
-        let deviation = if variance > 1e-12 {
-            variance.sqrt()
-        } else {
-            1.0
-        };
-        (mean as f32, deviation as f32)
-    };
-    (0..channels).map(channel).unzip()
 }

@@ -5,27 +5,41 @@
 //! A ratio of expectations: with a mean of ratios, units that are almost silent on clean images would dominate.
 
 use serde::{Deserialize, Serialize};
-use sinew_models::Network;
 
-use super::response_values;
-use crate::classifier::ComputeError;
-use crate::execute::Executor;
+use super::statistics::Quantity;
 
 /// τ_l as a fraction of the layer's mean response.
-const TAU: f64 = 0.01;
+pub(super) const TAU: f64 = 0.01;
 
 /// Which quantity's change is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
     /// The response of the unit.
+    #[default]
     Activation,
     /// The gradient of the cross-entropy with respect to the response.
     Gradient,
+    /// The response weighted by its gradient; the change counts only where it raises the loss.
+    Signed,
+    /// The gradient of the cross-entropy with respect to each weight: degrees of weights, not of units.
+    WeightGradient,
 }
 
-/// Sums over the images seen so far, one entry per unit of one layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+impl Measure {
+    /// What has to be summed.
+    pub fn quantity(self) -> Quantity {
+        match self {
+            Self::Activation => Quantity::Activation,
+            Self::Gradient => Quantity::Gradient,
+            Self::Signed => Quantity::Signed,
+            Self::WeightGradient => Quantity::WeightGradient,
+        }
+    }
+}
+
+/// Sums over images, one entry per unit of one layer.
+#[derive(Clone, Debug, PartialEq)]
 pub struct LayerAnomaly {
     /// `Σ‖q_u(x)‖₁` over the clean images.
     pub clean: Vec<f64>,
@@ -36,19 +50,26 @@ pub struct LayerAnomaly {
 impl LayerAnomaly {
     /// The anomaly degree of every unit; `None` for a dead one, which shows nothing clean or attacked.
     pub fn degrees(&self) -> Vec<Option<f64>> {
-        let mean = self.clean.iter().sum::<f64>() / self.clean.len().max(1) as f64;
-        self.clean
-            .iter()
-            .zip(&self.change)
-            .map(|(clean, change)| {
-                (*clean > 0.0 || *change > 0.0).then(|| change / (clean + TAU * mean))
-            })
-            .collect()
+        degrees(&self.clean, &self.change)
     }
 }
 
-/// What the attack does to every unit of a network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The anomaly degrees of one layer.
+pub(super) fn degrees(clean: &[f64], change: &[f64]) -> Vec<Option<f64>> {
+    let tau = TAU * clean.iter().sum::<f64>() / clean.len().max(1) as f64;
+    let pairs = clean.iter().zip(change);
+    pairs
+        .map(|(clean, change)| {
+            let dead = *clean == 0.0 && *change == 0.0;
+            // A layer that is silent on all clean images has τ = 0: whatever wakes it is as anomalous as can be told.
+            let degree = change / (clean + tau).max(f64::MIN_POSITIVE);
+            (!dead).then_some(degree.min(f64::MAX))
+        })
+        .collect()
+}
+
+/// What the attack does to every unit of a network, by one measure.
+#[derive(Clone, Debug, PartialEq)]
 pub struct AnomalyTable {
     /// What was measured.
     pub measure: Measure,
@@ -56,94 +77,17 @@ pub struct AnomalyTable {
     pub layers: Vec<LayerAnomaly>,
 }
 
-impl AnomalyTable {
-    /// A table of no images.
-    pub fn new(measure: Measure, network: &Network) -> Self {
-        let layers = response_values(network)
-            .into_iter()
-            .map(|value| {
-                let units = network.shape(value).as_map()[0];
-                LayerAnomaly {
-                    clean: vec![0.0; units],
-                    change: vec![0.0; units],
-                }
-            })
-            .collect();
-        Self { measure, layers }
-    }
-
-    /// Whether the table is about a network with these layers and units.
-    pub fn fits(&self, network: &Network) -> bool {
-        let units = |table: &Self| -> Vec<[usize; 2]> {
-            let layers = table.layers.iter();
-            layers
-                .map(|layer| [layer.clean.len(), layer.change.len()])
-                .collect()
-        };
-        units(self) == units(&Self::new(self.measure, network))
-    }
-
-    /// Adds a batch of clean images and their adversarial versions, both `[batch, channel, height, width]`.
-    /// Memory does not grow with the number of images.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn add(
-        &mut self,
-        executor: &Executor,
-        clean: &[f32],
-        adversarial: &[f32],
-        labels: &[usize],
-    ) -> Result<(), ComputeError> {
-        let points = response_values(executor.network());
-        let respond = |images: &[f32]| match self.measure {
-            Measure::Activation => executor.activations(images, &points),
-            Measure::Gradient => executor.activation_gradients(images, labels, &points),
-        };
-        let before = respond(clean)?;
-        let after = respond(adversarial)?;
-        for (layer, (before, after)) in self.layers.iter_mut().zip(before.iter().zip(&after)) {
-            layer.accumulate(before, after, labels.len());
-        }
-        Ok(())
-    }
-}
-
-impl LayerAnomaly {
-    /// `before` and `after` are `[batch, unit, height, width]`.
-    fn accumulate(&mut self, before: &[f32], after: &[f32], batch: usize) {
-        let units = self.clean.len();
-        let map = before.len() / (batch * units).max(1);
-        let maps = before.chunks(map.max(1)).zip(after.chunks(map.max(1)));
-        for (index, (before, after)) in maps.enumerate() {
-            let unit = index % units;
-            let pairs = before.iter().zip(after);
-            self.clean[unit] += before.iter().map(|q| f64::from(q.abs())).sum::<f64>();
-            self.change[unit] += pairs.map(|(q, r)| f64::from((r - q).abs())).sum::<f64>();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn layer(units: usize) -> LayerAnomaly {
-        LayerAnomaly {
-            clean: vec![0.0; units],
-            change: vec![0.0; units],
-        }
-    }
-
     #[test]
     fn degrees_follow_the_definition() {
-        let mut layer = layer(3);
-        // Two images, three units, maps of two pixels; the third unit never responds.
-        let before = [1.0, 1.0, 2.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 2.0, 0.0, 0.0];
-        let after = [1.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 2.0, 0.0, 0.0];
-        layer.accumulate(&before, &after, 2);
-        assert_eq!(layer.clean, [4.0, 4.0, 0.0]);
-        assert_eq!(layer.change, [2.0, 0.0, 0.0]);
+        // Two images, three units; the third unit never responds.
+        let layer = LayerAnomaly {
+            clean: vec![4.0, 4.0, 0.0],
+            change: vec![2.0, 0.0, 0.0],
+        };
         let tau = 0.01 * 8.0 / 3.0;
         let degrees = layer.degrees();
         assert!((degrees[0].unwrap() - 2.0 / (4.0 + tau)).abs() < 1e-12);
@@ -153,21 +97,9 @@ mod tests {
 
     #[test]
     fn a_unit_that_only_the_attack_wakes_is_anomalous_not_dead() {
-        let mut layer = layer(2);
-        layer.accumulate(&[1.0, 0.0], &[1.0, 0.5], 1);
-        let degrees = layer.degrees();
+        let degrees = degrees(&[1.0, 0.0], &[0.0, 0.5]);
         assert!(degrees[1].unwrap() > 50.0 && degrees[1].unwrap().is_finite());
-    }
-
-    #[test]
-    fn two_batches_add_up_to_one() {
-        let before = [0.5, 1.0, -2.0, 0.25];
-        let after = [0.0, 1.5, -1.0, 0.25];
-        let mut whole = layer(2);
-        whole.accumulate(&before, &after, 2);
-        let mut parts = layer(2);
-        parts.accumulate(&before[..2], &after[..2], 1);
-        parts.accumulate(&before[2..], &after[2..], 1);
-        assert_eq!(whole, parts);
+        let silent = super::degrees(&[0.0, 0.0], &[0.0, 1e300]);
+        assert_eq!(silent, [None, Some(f64::MAX)]);
     }
 }

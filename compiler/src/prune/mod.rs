@@ -1,43 +1,61 @@
-//! Pruning: statistics of a network under attack, criteria that turn them into one score per weight, one global ranking.
+//! Pruning: statistics of a network under attack, criteria that turn them into a score for each weight, rankings, and the methods that
+//! prune while a network trains.
 //!
-//! The flow is `AnomalyTable` (what the attack does to each unit) → [`Criterion`] (a score for every weight) → [`rank`] (the
-//! weights that stay) → masks in the `Network`. Non-goals: attacks (the caller brings clean and adversarial images) and training.
+//! The flow is [`Statistics`] (what the attack does to responses and gradients) → [`Criterion`] (a score for every weight) → [`Target`] (the
+//! weights that stay, in which pieces) → masks. A [`Sparsifier`] decides when, along a training run. Non-goals: attacks (the caller brings
+//! clean and adversarial images) and training.
 
 mod anomaly;
 mod criterion;
+mod granularity;
+mod layer;
+mod method;
 mod ranking;
-mod response;
+mod schedule;
+mod settings;
+mod sparsifier;
+mod statistics;
 
 pub use anomaly::{AnomalyTable, LayerAnomaly, Measure};
-pub use criterion::{Criterion, Statistics};
-pub use ranking::{RankingError, rank};
-pub use response::response_values;
+pub use criterion::{
+    Anomaly, AnomalyFeeding, AnomalyWeight, Criterion, Images, Lamp, LayerMagnitude, Mad,
+    Magnitude, Random, RandomFactor, ResponseGradient, Sensitivity, Taylor, Vulnerability, Wanda,
+};
+pub use granularity::Granularity;
+pub use layer::{Layer, layers, prunable, response_values};
+pub use method::{
+    Fixed, FlyingBirdSettings, HarpSettings, HydraSettings, LearnedMaskSettings, RadmmSettings,
+    RankedSettings,
+};
+pub use ranking::{RankingError, Scope, Target};
+pub use schedule::PruningSchedule;
+pub use settings::{MethodSettings, PruneSettings};
+pub use sparsifier::{Moment, Observe, PruneError, Sparsifier, Subject};
+pub use statistics::{Needs, Part, Provenance, Quantity, Statistics, StatisticsError};
 
-use sinew_models::{Network, ParameterId, Role};
+use schedule::cubic;
+use sinew_models::Network;
 
-/// The prunable parameters of a network, in order: the rows of every table in this module.
-pub fn prunable(network: &Network) -> Vec<ParameterId> {
-    (0..network.parameters().len())
-        .map(ParameterId)
-        .filter(|id| network.parameter(*id).role() == Role::Weight)
-        .collect()
-}
-
-/// Prunes `network` to `sparsity`, a fraction in [0, 1) of all its weights, by falling scores of `criterion`.
-///
-/// Every layer keeps at least the fraction `density_floor` of its weights, so that no layer is cut through.
+/// Masks `network` down to a target, by falling scores of `criterion`; `seed` decides what it leaves to chance.
 ///
 /// # Errors
 /// If the sparsity is out of range, or the floor does not leave room for it.
+///
+/// # Panics
+/// If the statistics lack what the criterion needs.
 pub fn prune(
     network: &mut Network,
     criterion: &Criterion,
-    statistics: &Statistics<'_>,
-    sparsity: f64,
-    density_floor: f64,
+    statistics: &Statistics,
+    seed: u64,
+    target: &Target,
 ) -> Result<(), RankingError> {
-    let scores = criterion.scores(network, statistics);
-    mask(network, &scores, sparsity, density_floor)
+    let scores = criterion.scores(network, statistics, seed);
+    let masks = target.masks(network, &scores, target.sparsity)?;
+    for (id, mask) in prunable(network).into_iter().zip(masks) {
+        network.parameters_mut()[id.0].set_mask(mask);
+    }
+    Ok(())
 }
 
 /// Fraction of its weights that every layer keeps when nothing but the sparsity is asked for.
@@ -48,24 +66,13 @@ const USUAL_FLOOR: f64 = 0.02;
 /// # Errors
 /// If the sparsity is out of range.
 pub fn prune_by_magnitude(network: &mut Network, sparsity: f64) -> Result<(), RankingError> {
-    let scores = criterion::magnitude(network);
-    mask(
-        network,
-        &scores,
+    let target = Target {
         sparsity,
-        USUAL_FLOOR.min(0.5 * (1.0 - sparsity)),
-    )
-}
-
-fn mask(
-    network: &mut Network,
-    scores: &[Vec<f64>],
-    sparsity: f64,
-    density_floor: f64,
-) -> Result<(), RankingError> {
-    let masks = rank(scores, sparsity, density_floor)?;
-    for (id, mask) in prunable(network).into_iter().zip(masks) {
-        network.parameters_mut()[id.0].set_mask(mask);
-    }
-    Ok(())
+        granularity: Granularity::Weight,
+        scope: Scope::Global,
+        density_floor: USUAL_FLOOR.min(0.5 * (1.0 - sparsity)),
+    };
+    let criterion = Criterion::Magnitude(Magnitude {});
+    let nothing = Statistics::new(network, &criterion.needs());
+    prune(network, &criterion, &nothing, 0, &target)
 }

@@ -4,14 +4,14 @@ use super::tape::put;
 
 /// An element-wise function of two values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Binary {
+pub(crate) enum Binary {
     Add,
     Subtract,
     Multiply,
 }
 
 impl Binary {
-    pub(super) fn forward(self, [left, right]: [&[f32]; 2], output: &mut [f32]) {
+    pub(crate) fn forward(self, [left, right]: [&[f32]; 2], output: &mut [f32]) {
         let pairs = left.iter().zip(right);
         match self {
             Self::Add => put(output, pairs.map(|(a, b)| a + b), false),
@@ -21,7 +21,7 @@ impl Binary {
     }
 
     /// The slopes of one side, 0 or 1, where `other` is the value of the other one.
-    pub(super) fn backward(
+    pub(crate) fn backward(
         self,
         side: usize,
         slopes: &[f32],

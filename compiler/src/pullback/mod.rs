@@ -7,13 +7,13 @@
 //! Non-goals: gradients of parameters (`execute`), and operators that no network of the zoo is made of: those are refused by name.
 
 mod affine;
-mod binary;
+pub(crate) mod binary;
 mod convolution;
 mod kernel;
 mod lower;
-mod pool;
+pub(crate) mod pool;
 mod scatter;
-mod tape;
+pub(crate) mod tape;
 mod transposed;
 
 use rayon::prelude::*;

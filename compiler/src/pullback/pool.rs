@@ -89,21 +89,21 @@ impl Windows {
 
 /// The largest element of each window.
 #[derive(Debug)]
-pub(super) struct MaxPool(Windows);
+pub(crate) struct MaxPool(Windows);
 
 impl MaxPool {
-    pub(super) fn new(window: &Window, size: [usize; 2]) -> Self {
+    pub(crate) fn new(window: &Window, size: [usize; 2]) -> Self {
         Self(Windows::new(window, size))
     }
 
-    pub(super) fn forward(&self, input: &[f32], output: &mut [f32]) {
+    pub(crate) fn forward(&self, input: &[f32], output: &mut [f32]) {
         self.0.pool(input, output, |plane, window| {
             plane[self.place_of_largest(plane, window)]
         });
     }
 
     /// The slope of a window is that of its largest element, the first of several.
-    pub(super) fn backward(&self, input: &[f32], slopes: &[f32], targets: &mut [f32], add: bool) {
+    pub(crate) fn backward(&self, input: &[f32], slopes: &[f32], targets: &mut [f32], add: bool) {
         let planes: Vec<&[f32]> = input.chunks_exact(self.0.planes()[0]).collect();
         self.0
             .pull(slopes, targets, add, |plane, window, slope, targets| {
@@ -126,21 +126,21 @@ impl MaxPool {
 
 /// The mean of each window over its part of the map.
 #[derive(Debug)]
-pub(super) struct AveragePool(Windows);
+pub(crate) struct AveragePool(Windows);
 
 impl AveragePool {
-    pub(super) fn new(window: &Window, size: [usize; 2]) -> Self {
+    pub(crate) fn new(window: &Window, size: [usize; 2]) -> Self {
         Self(Windows::new(window, size))
     }
 
-    pub(super) fn forward(&self, input: &[f32], output: &mut [f32]) {
+    pub(crate) fn forward(&self, input: &[f32], output: &mut [f32]) {
         self.0.pool(input, output, |plane, window| {
             let sum: f32 = self.0.places(window).map(|place| plane[place]).sum();
             sum / count(window)
         });
     }
 
-    pub(super) fn backward(&self, slopes: &[f32], targets: &mut [f32], add: bool) {
+    pub(crate) fn backward(&self, slopes: &[f32], targets: &mut [f32], add: bool) {
         self.0
             .pull(slopes, targets, add, |_, window, slope, targets| {
                 for place in self.0.places(window) {

@@ -67,7 +67,7 @@ impl Slopes {
 }
 
 /// Writes `numbers` to `targets`, or adds them.
-pub(super) fn put(targets: &mut [f32], numbers: impl Iterator<Item = f32>, add: bool) {
+pub(crate) fn put(targets: &mut [f32], numbers: impl Iterator<Item = f32>, add: bool) {
     let pairs = targets.iter_mut().zip(numbers);
     if add {
         pairs.for_each(|(target, number)| *target += number);

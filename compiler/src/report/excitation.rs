@@ -12,10 +12,11 @@ use super::layer::{Layer, Unit};
 use super::run::Run;
 use crate::attack::{Attack, Examples, Pgd, ThreatModel};
 use crate::classifier::ComputeError;
-use crate::execute::{DeviceChoice, Executor};
-use crate::gradients::with_gradients;
+use crate::execute::DeviceChoice;
+use crate::gradients::trainable;
 use crate::progress::Progress;
 use crate::seed::seeds;
+use crate::trainable::{Normalization, Request, Responses, Trainable};
 
 /// The first training images.
 const SAMPLES: usize = 200;
@@ -93,8 +94,7 @@ pub(super) fn excitations(
         });
     }
     let attack = Pgd::new(ThreatModel::linf(run.recipe().epsilon), steps);
-    let opened = device.open()?;
-    let executor = Executor::new(network, &opened);
+    let engine = trainable(network, device)?;
     let points: Vec<ValueId> = chosen.iter().map(|c| c.layer.response).collect();
 
     let bar = progress.bar("excite units", samples as u64);
@@ -102,7 +102,7 @@ pub(super) fn excitations(
     // Mean |response| of every unit of each chosen layer to each image.
     let mut means: Vec<Vec<Vec<f64>>> = vec![Vec::new(); chosen.len()];
     for batch in indices.chunks(BATCH) {
-        let responses = executor.activations(&run.train.batch(batch), &points)?;
+        let responses = responses(&*engine, &run.train.batch(batch), &points)?;
         for ((means, responses), chosen) in means.iter_mut().zip(&responses).zip(&chosen) {
             let map = chosen.map.iter().product::<usize>();
             for image in responses.chunks((chosen.units.len() * map).max(1)) {
@@ -131,10 +131,8 @@ pub(super) fn excitations(
     let positions = shown.iter().map(|index| *index as u64);
     let seeds = seeds(run.recipe().seed, "report attack", positions);
     let examples = Examples::new(&clean, &labels, &seeds);
-    let attacked: Result<Vec<f32>, ComputeError> =
-        with_gradients(network, device, |model| attack.perturb(model, &examples))?;
-    let attacked = attacked?;
-    let responses = [&clean, &attacked].map(|images| executor.activations(images, &points));
+    let attacked = attack.perturb(&*engine, &examples)?;
+    let responses = [&clean, &attacked].map(|images| responses(&*engine, images, &points));
     let [before, after] = responses;
     let responses = [before?, after?];
     bar.finish_and_clear();
@@ -173,6 +171,30 @@ pub(super) fn excitations(
         steps,
         layers: layers.collect(),
     })
+}
+
+/// The value of each of `points` on a batch of images, `[batch, channel, height, width]`, flattened.
+fn responses(
+    engine: &dyn Trainable,
+    images: &[f32],
+    points: &[ValueId],
+) -> Result<Vec<Vec<f32>>, ComputeError> {
+    let mut seen = Vec::new();
+    let request = Request {
+        batches: &[images],
+        normalization: Normalization::Running,
+        points,
+        parameters: false,
+    };
+    engine.backward(&request, &mut |responses| {
+        seen = responses.points.concat();
+        let flat = |logits: &Vec<f32>| vec![0.0; logits.len()];
+        Responses {
+            logits: responses.logits.iter().map(flat).collect(),
+            points: Vec::new(),
+        }
+    })?;
+    Ok(seen)
 }
 
 fn mean_absolute(map: &[f32]) -> f64 {
@@ -222,22 +244,28 @@ fn ends(units: &[Unit]) -> [Vec<Unit>; 2] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layer::Degrees;
     use super::super::run::Pair;
     use super::*;
 
     fn layer(name: &str, degrees: &[Option<f64>]) -> Layer {
         let weights = vec![1.0; degrees.len()];
+        let degrees = Degrees {
+            response: degrees.to_vec(),
+            gradient: degrees.to_vec(),
+        };
         Layer {
             name: name.to_owned(),
-            shape: vec![degrees.len(), 1],
+            shape: vec![weights.len(), 1],
+            kept: Some((0..weights.len()).collect()),
             weights: Pair {
                 dense: weights.clone(),
                 sparse: weights,
             },
             response: ValueId(0),
             degrees: Pair {
-                dense: degrees.to_vec(),
-                sparse: degrees.to_vec(),
+                dense: degrees.clone(),
+                sparse: degrees,
             },
         }
     }

@@ -28,6 +28,7 @@ pub(super) fn page(runs: &[Run], comparison: Option<Markup>, parts: &[Markup]) -
                     header.top {
                         p.brand { "Sinew report" }
                         h1 { (title) }
+                        @if let [run] = runs { p.method { (run.method()) } }
                         @if names.len() > 1 {
                             nav {
                                 a href="#comparison" { "Comparison" }
@@ -38,9 +39,9 @@ pub(super) fn page(runs: &[Run], comparison: Option<Markup>, parts: &[Markup]) -
                         }
                     }
                     @if let Some(comparison) = comparison { (comparison) }
-                    @for (number, (name, part)) in names.iter().zip(parts).enumerate() {
+                    @for (number, (run, part)) in runs.iter().zip(parts).enumerate() {
                         article id={ "run-" (number + 1) } {
-                            @if names.len() > 1 { h2.run { (name) } }
+                            @if runs.len() > 1 { h2.run { (run.name) span.method { (run.method()) } } }
                             (part)
                         }
                     }

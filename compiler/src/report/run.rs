@@ -16,9 +16,11 @@ use sinew_models::file::Archive;
 use super::ReportError;
 use super::layer::{Layer, layers};
 use crate::data::{self, DataSource, Dataset};
-use crate::pipeline::{RunRecord, files};
+use crate::evaluate::Evaluation;
+use crate::foreign;
+use crate::pipeline::{NetworkRecord, REMOVED_UNITS, RemovedUnits, RunRecord, files};
 use crate::progress::Progress;
-use crate::prune::{AnomalyTable, Measure};
+use crate::prune::{Granularity, Measure, Needs, Scope, Statistics};
 use crate::recipe::Recipe;
 
 /// Something of each of a run's two networks.
@@ -43,8 +45,8 @@ pub(super) struct Run {
     pub(super) networks: Pair<Network>,
     /// The same, packed.
     pub(super) packed: Pair<Vec<u8>>,
-    /// What anomaly degrees were measured on.
-    pub(super) measure: Measure,
+    /// Images that anomaly degrees were measured on.
+    pub(super) measured: usize,
     /// Convolution and linear layers in node order.
     pub(super) layers: Vec<Layer>,
     /// Training images, as many as the run used.
@@ -67,13 +69,20 @@ impl Run {
             return Err(ReportError::NoRun(folder.to_owned()));
         }
         let record = read_record(&folder.join(files::RECORD))?;
+        let sparse = folder.join(files::SPARSE);
         let networks = Pair {
-            dense: read_network(&folder.join(files::DENSE))?,
-            sparse: read_network(&folder.join(files::SPARSE))?,
+            dense: read_archive(&folder.join(files::DENSE))?,
+            sparse: read_archive(&sparse)?,
         };
-        let tables = Pair {
-            dense: read_table(&folder.join(files::ANOMALY), &networks.dense)?,
-            sparse: read_table(&folder.join(files::SPARSE_ANOMALY), &networks.sparse)?,
+        let removed = removed_units(&networks.sparse)
+            .map_err(|problem| damaged(&sparse, problem.to_string()))?;
+        let networks = Pair {
+            dense: networks.dense.network,
+            sparse: networks.sparse.network,
+        };
+        let statistics = Pair {
+            dense: read_statistics(&folder.join(files::ANOMALY), &networks.dense)?,
+            sparse: read_statistics(&folder.join(files::SPARSE_ANOMALY), &networks.sparse)?,
         };
         let packed = Pair {
             dense: read(&folder.join(files::DENSE_MODEL))?,
@@ -91,8 +100,8 @@ impl Run {
         Ok(Self {
             name: name(folder),
             folder: folder.to_owned(),
-            layers: layers(&networks, &tables),
-            measure: tables.dense.measure,
+            layers: layers(&networks, &statistics, &removed),
+            measured: statistics.dense.images(),
             record,
             networks,
             packed,
@@ -104,6 +113,30 @@ impl Run {
     /// What decided the run.
     pub(super) fn recipe(&self) -> &Recipe {
         &self.record.provenance.recipe
+    }
+
+    /// How it was pruned: the method, what it removed at a time, and what it compared with what, where that is not the usual.
+    pub(super) fn method(&self) -> String {
+        let prune = &self.recipe().prune;
+        let pieces = match prune.granularity {
+            Granularity::Weight => String::new(),
+            Granularity::Block { across, along } => format!(", blocks of {across} × {along}"),
+            Granularity::NM { keep, of } => format!(", {keep}:{of}"),
+            Granularity::Unit => ", whole units".to_owned(),
+        };
+        let scope = match prune.scope {
+            Scope::Global => "",
+            Scope::Layer => ", every layer alike",
+            Scope::Erk => ", small layers denser",
+        };
+        format!("{}{pieces}{scope}", prune.method.name())
+    }
+
+    /// Fraction of the parent's weights that is left, whether others are zero or gone with their units.
+    pub(super) fn density(&self) -> f64 {
+        let left: usize = self.layers.iter().map(Layer::left).sum();
+        let all: usize = self.layers.iter().map(|l| l.weights.dense.len()).sum();
+        left as f64 / all.max(1) as f64
     }
 
     /// Every value of the recipe under its key, such as `prune.sparsity`.
@@ -130,6 +163,11 @@ fn flatten(key: &str, value: &toml::Value, settings: &mut BTreeMap<String, Strin
         other => other.to_string(),
     };
     settings.insert(key.to_owned(), text);
+}
+
+/// The figures to judge a network by: the suite's if the recipe asks for one, else those of its attacks.
+pub(super) fn headline(record: &NetworkRecord) -> &Evaluation {
+    record.suite.as_ref().unwrap_or(&record.evaluation)
 }
 
 /// What a folder is called.
@@ -187,18 +225,30 @@ fn read_record(path: &Path) -> Result<RunRecord, ReportError> {
     Ok(record)
 }
 
-fn read_network(path: &Path) -> Result<Network, ReportError> {
+fn read_archive(path: &Path) -> Result<Archive, ReportError> {
     let archive = Archive::from_bytes(&read(path)?);
-    let archive = archive.map_err(|error| damaged(path, error.to_string()))?;
-    Ok(archive.network)
+    archive.map_err(|error| damaged(path, error.to_string()))
 }
 
-fn read_table(path: &Path, network: &Network) -> Result<AnomalyTable, ReportError> {
-    let table: AnomalyTable = read_json(path)?;
-    if table.fits(network) {
-        return Ok(table);
+fn removed_units(archive: &Archive) -> Result<RemovedUnits, serde_json::Error> {
+    let text = archive.metadata.get(REMOVED_UNITS);
+    text.map_or(Ok(RemovedUnits::new()), |text| serde_json::from_str(text))
+}
+
+/// What the attack does to the units of `network`, by both measures.
+fn read_statistics(path: &Path, network: &Network) -> Result<Statistics, ReportError> {
+    let bytes = read(path)?;
+    let (statistics, about) = Statistics::from_bytes(&bytes, network)
+        .map_err(|error| damaged(path, error.to_string()))?;
+    let both = Needs::of_measure(Measure::Activation).and(&Needs::of_measure(Measure::Gradient));
+    let hash = foreign::hash(network).map_err(|error| damaged(path, error.to_string()))?;
+    if about.network != hash {
+        return Err(damaged(path, "it belongs to another network".to_owned()));
     }
-    Err(damaged(path, "it belongs to another network".to_owned()))
+    if !statistics.needs().contain(&both) {
+        return Err(damaged(path, "it lacks a measure".to_owned()));
+    }
+    Ok(statistics)
 }
 
 fn read_images(

@@ -2,7 +2,7 @@
 //!
 //! The container is safetensors (<https://huggingface.co/docs/safetensors>), so that other tools can read the numbers:
 //! - one F32 tensor for each parameter, under the parameter's name;
-//! - one BOOL tensor `<parameter>.mask` for each mask, 1 where a weight is kept;
+//! - one BOOL tensor `<parameter>.mask` for each mask, 1 where a value is kept;
 //! - any further F32 tensors, such as an optimiser's momentum;
 //! - the metadata key `sinew.network` with all the rest as one JSON object: format version, graph, names and roles of the
 //!   parameters, labels, further metadata. One key, because the library writes several in an order that changes.
@@ -11,6 +11,8 @@
 
 mod read;
 mod write;
+
+pub use read::split;
 
 use std::collections::BTreeMap;
 

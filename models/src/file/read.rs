@@ -47,10 +47,13 @@ impl Archive {
     }
 }
 
-/// A file's header and its tensors' bytes. Not `SafeTensors::deserialize`: its check of the length overflows, and so may
+/// A safetensors file's header and its tensors' bytes. Not `SafeTensors::deserialize`: its check of the length overflows, and so may
 /// panic, on hostile offsets. Parsing [`Metadata`] has checked that every tensor has the size of its shape and that they lie
 /// end to end.
-fn split(bytes: &[u8]) -> Result<(Metadata, &[u8]), FileError> {
+///
+/// # Errors
+/// If the header is damaged, or describes more or fewer bytes than there are.
+pub fn split(bytes: &[u8]) -> Result<(Metadata, &[u8]), FileError> {
     let short = || FileError::Header("the file ends before it does".to_owned());
     let (length, rest) = bytes.split_first_chunk().ok_or_else(short)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
@@ -130,7 +133,7 @@ impl<'a> Tensors<'a> {
         Ok(parameter)
     }
 
-    /// The mask of the parameter called `parameter`, which must be a weight that is zero wherever the mask is.
+    /// The mask of the parameter called `parameter`, which must be trained and zero wherever the mask is.
     fn take_mask(
         &mut self,
         parameter: &str,
@@ -140,8 +143,8 @@ impl<'a> Tensors<'a> {
     ) -> Result<Vec<bool>, FileError> {
         let name = mask_name(parameter);
         let fail = |problem: &str| FileError::tensor(&name, problem);
-        if role != Role::Weight {
-            return Err(fail("only weights have masks"));
+        if !role.is_trainable() {
+            return Err(fail("only what is trained has masks"));
         }
         let (info, mask) = self.take(&name, Dtype::BOOL)?;
         if info.shape != shape {
@@ -152,7 +155,7 @@ impl<'a> Tensors<'a> {
         }
         let mut pruned = mask.iter().zip(values).filter(|(byte, _)| **byte == 0);
         if pruned.any(|(_, value)| *value != 0.0) {
-            return Err(fail("a pruned weight is not zero"));
+            return Err(fail("a pruned value is not zero"));
         }
         Ok(mask.iter().map(|byte| *byte == 1).collect())
     }

@@ -337,21 +337,33 @@ fn a_pruned_weight_that_is_not_zero_is_an_error() {
     parts.tensor("conv.weight.mask").2[0] = 0;
     assert_eq!(
         parts.error(),
-        "tensor \"conv.weight.mask\": a pruned weight is not zero"
+        "tensor \"conv.weight.mask\": a pruned value is not zero"
     );
 }
 
 #[test]
-fn a_mask_of_anything_but_weights_is_an_error() {
+fn masks_of_batch_norms_and_biases_come_back() {
+    let mut archive = archive();
+    for parameter in archive.network.parameters_mut() {
+        if [Role::Scale, Role::Shift, Role::Bias].contains(&parameter.role()) {
+            parameter.set_mask(vec![false, true]);
+        }
+    }
+    let bytes = archive.to_bytes().unwrap();
+    assert_eq!(Archive::from_bytes(&bytes).unwrap(), archive);
+}
+
+#[test]
+fn a_mask_of_what_is_not_trained_is_an_error() {
     let mut parts = Parts::new();
     let parameters = parts.description["parameters"].as_array_mut().unwrap();
-    let bias = parameters
+    let mean = parameters
         .iter_mut()
-        .find(|p| p["name"] == "classifier.bias");
-    bias.unwrap()["masked"] = json!(true);
+        .find(|p| p["name"] == "conv.norm.mean");
+    mean.unwrap()["masked"] = json!(true);
     assert_eq!(
         parts.error(),
-        "tensor \"classifier.bias.mask\": only weights have masks"
+        "tensor \"conv.norm.mean.mask\": only what is trained has masks"
     );
 }
 

@@ -52,6 +52,12 @@ pub(super) fn fold(draft: &mut Draft, value: ValueId) -> bool {
     {
         return false;
     }
+    // A masked bias stays zero, so nothing can be added to it.
+    let mask = bias.and_then(|bias| draft.parameter(bias).mask());
+    let mut masked = biases.iter().zip(mask.into_iter().flatten());
+    if masked.any(|(number, kept)| !kept && *number != 0.0) {
+        return false;
+    }
     draft.set_values(weight, weights);
     // What is added is a bias even if it is zero.
     let adds = matches!(
@@ -202,6 +208,23 @@ mod tests {
         assert_eq!(parameters(BinaryFunction::Add, 0.0), bias(0.0));
         assert_eq!(parameters(BinaryFunction::Subtract, 3.0), bias(-3.0));
         assert_eq!(parameters(BinaryFunction::Multiply, 3.0), []);
+    }
+
+    #[test]
+    fn nothing_is_added_to_a_masked_bias() {
+        let before = |function| {
+            let mut graph = Graph::new(&[2]);
+            let x = graph.linear("linear", [2, 2], ValueId::INPUT);
+            let numbers = graph.constant("numbers", &[2], &[0.5, 0.5]);
+            graph.binary("out", function, [x, numbers]);
+            let mut network = graph.finish();
+            network.parameters_mut()[1].set_mask(vec![true, false]);
+            network
+        };
+        assert_kept(&before(BinaryFunction::Add));
+        let after = simplified(&before(BinaryFunction::Multiply));
+        assert_eq!(after.parameters()[1].values(), [0.5, 0.0]);
+        assert_eq!(after.parameters()[1].mask(), Some(&[true, false][..]));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! To add a network, write its file and its line in `NETWORKS`.
 
+mod conv_cnn;
 mod mobilenetv2;
 mod residual;
 mod resnet18;
@@ -19,8 +20,9 @@ use crate::shape::ShapeError;
 
 type Build = fn(&ZooOptions) -> Result<Network, ShapeError>;
 
-const NETWORKS: [(&str, Build); 5] = [
+const NETWORKS: [(&str, Build); 6] = [
     ("small_cnn", small_cnn::build),
+    ("conv_cnn", conv_cnn::build),
     ("resnet8", resnet8::build),
     ("resnet18", resnet18::build),
     ("vgg16", vgg16::build),
@@ -184,7 +186,7 @@ mod tests {
         let error = build("resnet9", &options(CIFAR, 1.0)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no network is called \"resnet9\"; the zoo has small_cnn, resnet8, resnet18, vgg16, mobilenetv2"
+            "no network is called \"resnet9\"; the zoo has small_cnn, conv_cnn, resnet8, resnet18, vgg16, mobilenetv2"
         );
     }
 

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::process::Stdio;
 
+use sinew::prune::{Measure, Needs, Provenance, Statistics};
+use sinew_models::Network;
 use sinew_models::file::Archive;
 use sinew_models::zoo::{self, ZooOptions};
 use sinew_tests::program::{RECIPE, compile, contents, finished_run, limited, listing, sinew};
@@ -115,7 +117,7 @@ fn a_damaged_state_file_is_named_and_can_be_deleted() {
     assert!(evaluation.contains(radius) && evaluation.contains("\"fgsm\""));
     let foreign_attack = evaluation.replace("\"fgsm\"", "\"deepfool\"").into_bytes();
     let foreign_radius = evaluation.replace(radius, "\"epsilon\": 0.5").into_bytes();
-    let empty_table = br#"{"measure": "activation", "layers": []}"#.to_vec();
+    let foreign_statistics = statistics_for_colours();
     // The file, the result of a later stage without which it is read, and what it becomes.
     for (name, later, damaged) in [
         ("dense.safetensors", None, half("dense.safetensors")),
@@ -132,11 +134,15 @@ fn a_damaged_state_file_is_named_and_can_be_deleted() {
         ),
         ("sparse.safetensors", None, half("sparse.safetensors")),
         (
-            "anomaly.json",
+            "anomaly.safetensors",
             Some("sparse.safetensors"),
-            half("anomaly.json"),
+            half("anomaly.safetensors"),
         ),
-        ("anomaly.json", Some("sparse.safetensors"), empty_table),
+        (
+            "anomaly.safetensors",
+            Some("sparse.safetensors"),
+            foreign_statistics,
+        ),
         ("model.evaluation.json", None, b"{}".to_vec()),
         ("model.evaluation.json", None, foreign_attack),
         ("model.evaluation.json", None, foreign_radius),
@@ -161,6 +167,25 @@ fn a_damaged_state_file_is_named_and_can_be_deleted() {
 
 /// A finished training result whose images have three channels.
 fn network_for_colours() -> Vec<u8> {
+    let mut archive = Archive::from(colours());
+    let history = ("sinew.history".to_owned(), "[]".to_owned());
+    archive.metadata.extend([history]);
+    archive.to_bytes().unwrap()
+}
+
+/// Statistics of such a network.
+fn statistics_for_colours() -> Vec<u8> {
+    let provenance = Provenance {
+        attack: "pgd5".to_owned(),
+        epsilon: 0.1,
+        seed: 0,
+        network: String::new(),
+    };
+    let needs = Needs::of_measure(Measure::Activation);
+    Statistics::new(&colours(), &needs).to_bytes(&provenance)
+}
+
+fn colours() -> Network {
     let options = ZooOptions {
         input_shape: [3, 32, 32],
         labels: (0..10).map(|class| class.to_string()).collect(),
@@ -169,8 +194,5 @@ fn network_for_colours() -> Vec<u8> {
         deviation: vec![0.25; 3],
         seed: 0,
     };
-    let mut archive = Archive::from(zoo::build("small_cnn", &options).unwrap());
-    let history = ("sinew.history".to_owned(), "[]".to_owned());
-    archive.metadata.extend([history]);
-    archive.to_bytes().unwrap()
+    zoo::build("small_cnn", &options).unwrap()
 }

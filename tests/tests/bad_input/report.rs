@@ -41,9 +41,9 @@ fn a_folder_that_holds_no_finished_run_is_named() {
     let files = [
         "run.json",
         "dense.safetensors",
-        "anomaly.json",
+        "anomaly.safetensors",
         "sparse.safetensors",
-        "sparse.anomaly.json",
+        "sparse.anomaly.safetensors",
         "dense.sinew",
         "model.sinew",
     ];

@@ -1,77 +1,79 @@
 //! The thesis read literally: the most anomalous units go first, whole, in one order over all layers.
+//!
+//! Weights inside a unit go by |w|. A dead unit has no anomaly degree; it goes before every other: nothing is lost with it. By gradients of
+//! weights the same is done to weights.
 
-use sinew_models::Network;
+use serde::{Deserialize, Serialize};
 
-use crate::prune::AnomalyTable;
+use super::{Evidence, Rule, mean};
+use crate::prune::anomaly::Measure;
+use crate::prune::statistics::Needs;
 
-/// Rank of the unit (0 goes first) plus a fraction in [0, 1) that orders the weights inside the unit by |w|.
-///
-/// A dead unit has no anomaly degree. It goes before every other: nothing is lost with it.
-pub(super) fn scores(network: &Network, table: &AnomalyTable) -> Vec<Vec<f64>> {
-    let mut units: Vec<(f64, usize, usize)> = Vec::new();
-    for (layer, anomaly) in table.layers.iter().enumerate() {
-        for (unit, degree) in anomaly.degrees().into_iter().enumerate() {
-            units.push((degree.unwrap_or(f64::INFINITY), layer, unit));
-        }
-    }
-    units.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    let mut ranks: Vec<Vec<usize>> = table
-        .layers
-        .iter()
-        .map(|l| vec![0; l.clean.len()])
-        .collect();
-    for (rank, (_, layer, unit)) in units.into_iter().enumerate() {
-        ranks[layer][unit] = rank;
-    }
-    let layers = super::magnitudes_by_unit(network).into_iter().zip(ranks);
-    layers
-        .map(|(units, ranks)| {
-            let units = units.into_iter().zip(ranks);
-            units
-                .flat_map(|(weights, rank)| within_unit(&weights, rank))
-                .collect()
-        })
-        .collect()
+/// Units by falling anomaly degree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Anomaly {
+    /// What the degree is measured on.
+    pub measure: Measure,
+    /// Take the mean of the images' ratios for the degree, not the ratio of means.
+    pub mean_ratio: bool,
+    /// Divide degrees by their layer's mean: raw ones mostly choose layers.
+    pub relative: bool,
+    /// Control: the least anomalous go first, after the dead.
+    pub inverted: bool,
 }
 
-fn within_unit(weights: &[f64], rank: usize) -> Vec<f64> {
-    let largest = weights.iter().copied().fold(0.0, f64::max);
-    let scale = 1.0 / (largest * (1.0 + 1e-9) + f64::MIN_POSITIVE);
-    weights.iter().map(|w| rank as f64 + w * scale).collect()
+impl Rule for Anomaly {
+    fn needs(&self) -> Needs {
+        Needs::of_measure(self.measure)
+    }
+
+    fn scores(&self, evidence: &Evidence<'_>) -> Vec<Vec<f64>> {
+        let layers = 0..evidence.layers().len();
+        let units: Vec<Vec<f64>> = layers
+            .map(|layer| self.units(&evidence.degrees(self.measure, self.mean_ratio, layer)))
+            .collect();
+        evidence.ranked_units(&units)
+    }
+}
+
+impl Anomaly {
+    /// The score of each unit of one layer.
+    fn units(&self, degrees: &[Option<f64>]) -> Vec<f64> {
+        let alive: Vec<f64> = degrees.iter().copied().flatten().collect();
+        let mean = mean(&alive);
+        let scale = if self.relative && mean > 0.0 {
+            1.0 / mean
+        } else {
+            1.0
+        };
+        let sign = if self.inverted { scale } else { -scale };
+        let score = |degree: &Option<f64>| degree.map_or(f64::NEG_INFINITY, |a| sign * a);
+        degrees.iter().map(score).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prune::{LayerAnomaly, Measure};
-    use crate::testing::two_layers;
+
+    const DEGREES: [Option<f64>; 4] = [Some(1.0), None, Some(3.0), Some(2.0)];
 
     #[test]
-    fn units_come_whole_by_falling_degree_dead_ones_first() {
-        let network = two_layers();
-        let table = AnomalyTable {
-            measure: Measure::Activation,
-            layers: vec![
-                LayerAnomaly {
-                    clean: vec![1.0, 0.0, 1.0],
-                    change: vec![0.5, 0.0, 0.1],
-                },
-                LayerAnomaly {
-                    clean: vec![1.0, 1.0],
-                    change: vec![0.2, 0.9],
-                },
-            ],
+    fn units_go_by_falling_degree_and_the_dead_first() {
+        let dead = f64::NEG_INFINITY;
+        let literal = Anomaly::default();
+        assert_eq!(literal.units(&DEGREES), [-1.0, dead, -3.0, -2.0]);
+        let inverted = Anomaly {
+            inverted: true,
+            ..literal
         };
-        let scores = scores(&network, &table);
-        let unit = |layer: usize, unit: usize| {
-            let per_unit = scores[layer].len() / table.layers[layer].clean.len();
-            scores[layer][unit * per_unit..(unit + 1) * per_unit].to_vec()
+        assert_eq!(inverted.units(&DEGREES), [1.0, dead, 3.0, 2.0]);
+        let relative = Anomaly {
+            relative: true,
+            ..literal
         };
-        let order = [unit(0, 1), unit(1, 1), unit(0, 0), unit(1, 0), unit(0, 2)];
-        for pair in order.windows(2) {
-            let highest = pair[0].iter().copied().fold(f64::MIN, f64::max);
-            let lowest = pair[1].iter().copied().fold(f64::MAX, f64::min);
-            assert!(highest < lowest, "{pair:?}");
-        }
+        assert_eq!(relative.units(&DEGREES), [-0.5, dead, -1.5, -1.0]);
+        assert_eq!(relative.units(&[Some(0.0), None]), [0.0, dead]);
     }
 }

@@ -3,54 +3,84 @@
 //! `score = |w|·exp(−γ·z)`, where z is the standardised ln A of the unit within its layer, cut off at ±[`BOUND`]. The factor is
 //! bounded and relative to the layer because degrees of different depth are not comparable: noise grows through a network.
 //! The last layer's units are the logits themselves; anomaly says nothing about which of them is needed, so their factor is 1.
+//! By gradients of weights, A is each weight's own, in the last layer too.
 
-use sinew_models::Network;
+use serde::{Deserialize, Serialize};
 
-use crate::prune::AnomalyTable;
-
-/// γ. Stronger factors lose accuracy on hardened networks; see the table in `docs/BENCHMARKS.md`.
-pub(super) const STRENGTH: f64 = 0.1;
+use super::{Evidence, Rule, mean, strength_problem};
+use crate::prune::anomaly::Measure;
+use crate::prune::statistics::Needs;
 
 /// Largest |z| that counts.
 const BOUND: f64 = 2.0;
 
-/// Scores with strength `gamma`; a negative one prefers anomalous units. Weights of dead units score 0 either way.
-pub(super) fn scores(network: &Network, table: &AnomalyTable, gamma: f64) -> Vec<Vec<f64>> {
-    let last = table.layers.len() - 1;
-    let layers = super::magnitudes_by_unit(network).into_iter().enumerate();
-    layers
-        .map(|(layer, units)| {
-            let degrees = table.layers[layer].degrees();
-            let factors = if layer == last {
-                vec![1.0; degrees.len()]
-            } else {
-                factors(&degrees, gamma)
-            };
-            let units = units.into_iter().zip(factors);
-            units
-                .flat_map(|(weights, factor)| weights.into_iter().map(move |w| w * factor))
-                .collect()
+/// |w| and the anomaly of the unit it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnomalyWeight {
+    /// What the degree is measured on.
+    pub measure: Measure,
+    /// Take the mean of the images' ratios for the degree, not the ratio of means.
+    pub mean_ratio: bool,
+    /// γ. Stronger factors lose accuracy on hardened networks.
+    pub strength: f64,
+    /// Control: anomalous units are preferred.
+    pub inverted: bool,
+}
+
+impl Default for AnomalyWeight {
+    fn default() -> Self {
+        Self {
+            measure: Measure::default(),
+            mean_ratio: false,
+            strength: 0.1,
+            inverted: false,
+        }
+    }
+}
+
+impl Rule for AnomalyWeight {
+    fn needs(&self) -> Needs {
+        Needs::of_measure(self.measure)
+    }
+
+    /// Weights of dead units score 0, inverted or not.
+    fn scores(&self, evidence: &Evidence<'_>) -> Vec<Vec<f64>> {
+        let last = evidence.layers().len() - 1;
+        let gamma = if self.inverted {
+            -self.strength
+        } else {
+            self.strength
+        };
+        evidence.scaled_magnitudes(|layer, _| {
+            if layer == last && self.measure != Measure::WeightGradient {
+                return vec![1.0];
+            }
+            factors(
+                &evidence.degrees(self.measure, self.mean_ratio, layer),
+                gamma,
+            )
         })
-        .collect()
+    }
+
+    fn problem(&self) -> Option<String> {
+        strength_problem(self.strength)
+    }
 }
 
 fn factors(degrees: &[Option<f64>], gamma: f64) -> Vec<f64> {
     // An undisturbed unit (degree 0) is as calm as the bound allows; its logarithm takes no part in the moments.
-    let logs: Vec<f64> = degrees
-        .iter()
-        .flatten()
-        .filter(|a| **a > 0.0)
-        .map(|a| a.ln())
-        .collect();
-    let count = logs.len().max(1) as f64;
-    let mean = logs.iter().sum::<f64>() / count;
-    let deviation = (logs.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let alive = degrees.iter().flatten().filter(|a| **a > 0.0);
+    let logs: Vec<f64> = alive.map(|a| a.ln()).collect();
+    let center = mean(&logs);
+    let squares: Vec<f64> = logs.iter().map(|log| (log - center).powi(2)).collect();
+    let deviation = mean(&squares).sqrt();
     degrees
         .iter()
         .map(|degree| match degree {
             None => 0.0,
             Some(_) if deviation == 0.0 => 1.0,
-            Some(a) => (-gamma * ((a.ln() - mean) / deviation).clamp(-BOUND, BOUND)).exp(),
+            Some(a) => (-gamma * ((a.ln() - center) / deviation).clamp(-BOUND, BOUND)).exp(),
         })
         .collect()
 }

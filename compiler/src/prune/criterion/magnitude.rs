@@ -1,11 +1,17 @@
-//! Global magnitude: the classic control.
+//! Magnitude: the classic control (Han et al., "Learning both weights and connections for efficient neural networks", 2015).
 
-use sinew_models::Network;
+use serde::{Deserialize, Serialize};
 
-/// |w|, compared across all layers.
-pub(in crate::prune) fn scores(network: &Network) -> Vec<Vec<f64>> {
-    super::magnitudes_by_unit(network)
-        .into_iter()
-        .map(|units| units.concat())
-        .collect()
+use super::{Evidence, Rule};
+
+/// |w|.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Magnitude {}
+
+impl Rule for Magnitude {
+    fn scores(&self, evidence: &Evidence<'_>) -> Vec<Vec<f64>> {
+        let layers = evidence.layers().iter();
+        layers.map(|layer| evidence.magnitudes(layer)).collect()
+    }
 }

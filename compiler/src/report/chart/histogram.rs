@@ -72,6 +72,18 @@ impl Histogram<'_> {
     }
 }
 
+/// Share of all values that [`reach`] covers: a few far outliers would leave no room for the others.
+const COVERED: f64 = 0.995;
+
+/// How far from zero an axis must go for almost all of the `values` that can be drawn.
+pub(in crate::report) fn reach(values: &[f64]) -> f64 {
+    let sizes = values.iter().map(|value| value.abs());
+    let mut sizes: Vec<f64> = sizes.filter(|size| is_drawable(*size)).collect();
+    sizes.sort_by(f64::total_cmp);
+    let place = (COVERED * sizes.len() as f64) as usize;
+    sizes.get(place).copied().unwrap_or(0.0)
+}
+
 /// A value for a tooltip.
 fn short(value: f64) -> String {
     format!("{value:.3}").replace('-', "−")

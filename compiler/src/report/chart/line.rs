@@ -24,6 +24,8 @@ pub(in crate::report) struct Point {
 pub(in crate::report) struct Line {
     /// Its colour.
     pub(in crate::report) ink: Ink,
+    /// Whether it is there for comparison alone.
+    pub(in crate::report) dashed: bool,
     /// From left to right.
     pub(in crate::report) points: Vec<Point>,
 }
@@ -41,6 +43,8 @@ pub(in crate::report) struct LineChart {
     pub(in crate::report) lines: Vec<Line>,
     /// Upright lines with a word each.
     pub(in crate::report) marks: Vec<(f64, String)>,
+    /// Stretches of the x axis that are set apart, with what a pointer shows.
+    pub(in crate::report) shades: Vec<([f64; 2], String)>,
 }
 
 impl LineChart {
@@ -57,6 +61,12 @@ impl LineChart {
             y: &self.y,
         };
         frame.draw(&html! {
+            @for ([from, to], note) in &self.shades {
+                @let (left, right) = (frame.x(*from), frame.x(*to));
+                rect.shade x=(unit(left)) y=(unit(TOP)) width=(unit(right - left)) height=(unit(HEIGHT - BOTTOM - TOP)) {
+                    title { (note) }
+                }
+            }
             @for (place, word) in &self.marks {
                 @let x = frame.x(*place);
                 line.mark x1=(unit(x)) x2=(unit(x)) y1=(unit(TOP)) y2=(unit(HEIGHT - BOTTOM)) {}
@@ -66,10 +76,10 @@ impl LineChart {
                 @let ink = line.ink.class();
                 @for part in line.points.split(|point| !is_there(point)) {
                     @if let Some(outline) = band(&frame, part) { path.band.(ink) d=(outline) {} }
-                    path.line.(ink) d=(path(&places(&frame, part))) {}
+                    path.line.(ink).dashed[line.dashed] d=(path(&places(&frame, part))) {}
                 }
             }
-            @for line in &self.lines {
+            @for line in self.lines.iter().filter(|line| !line.dashed) {
                 @for point in line.points.iter().filter(|point| is_there(point)) {
                     @let radius = if point.emphasis { "4.5" } else { "2.5" };
                     circle.dot.(line.ink.class()) cx=(unit(frame.x(point.x))) cy=(unit(frame.y(point.y))) r=(radius) {

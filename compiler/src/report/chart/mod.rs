@@ -10,7 +10,7 @@ mod scatter;
 mod strip;
 
 pub(super) use axis::{Axis, Scale};
-pub(super) use histogram::Histogram;
+pub(super) use histogram::{Histogram, reach};
 pub(super) use line::{Line, LineChart, Point};
 pub(super) use scatter::{Dot, Scatter};
 pub(super) use strip::{Cell, bar, strip};

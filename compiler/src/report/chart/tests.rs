@@ -21,9 +21,11 @@ fn line(points: &[(f64, f64)]) -> LineChart {
         y: Axis::over("y", Scale::Plain, points.iter().map(|point| point.1)),
         lines: vec![Line {
             ink: Ink::Dense,
+            dashed: false,
             points: points.iter().map(|(x, y)| point(*x, *y)).collect(),
         }],
         marks: Vec::new(),
+        shades: Vec::new(),
     }
 }
 
@@ -102,6 +104,33 @@ fn bands_go_around_their_line() {
     let drawn = chart.draw().into_string();
     let outline = r#"d="M38.0 156.0L332.0 82.0L332.0 8.0L38.0 82.0Z""#;
     assert!(drawn.contains(outline), "{drawn}");
+}
+
+#[test]
+fn shades_lie_between_their_ends_and_dashed_lines_have_no_dots() {
+    let mut chart = line(&[(0.0, 0.0), (1.0, 1.0)]);
+    chart.shades = vec![([0.5, 1.0], "why <so>".to_owned())];
+    chart.lines[0].dashed = true;
+    let drawn = chart.draw().into_string();
+    let shade = r#"class="shade" x="185.0" y="8.0" width="147.0" height="148.0""#;
+    assert!(
+        drawn.contains(shade) && drawn.contains("why &lt;so&gt;"),
+        "{drawn}"
+    );
+    assert!(
+        drawn.contains("dashed") && !drawn.contains("<circle"),
+        "{drawn}"
+    );
+}
+
+#[test]
+fn a_few_outliers_do_not_stretch_an_axis() {
+    let mut values = vec![-1.0; 999];
+    values.push(1e9);
+    assert_eq!(reach(&values), 1.0);
+    assert_eq!(reach(&[0.5, -2.0]), 2.0);
+    assert_eq!(reach(&[f64::MAX, 0.5]), 0.5);
+    assert_eq!(reach(&[]), 0.0);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::report::curve::{Curve, CurvePoint, Share};
 pub(super) fn accuracy(curve: &Curve) -> Markup {
     let line = |ink: Ink, share: fn(&CurvePoint) -> Share| Line {
         ink,
+        dashed: false,
         points: curve
             .points
             .iter()
@@ -41,6 +42,7 @@ pub(super) fn accuracy(curve: &Curve) -> Markup {
             line(Ink::Sparse, |p| p.sparse),
         ],
         marks: Vec::new(),
+        shades: Vec::new(),
     };
     let note = format!(
         "Threat model: {} ball of radius ε around pixels in [0, 1]. Attack: {}, of the packed models. First {} test images, seed\u{a0}{}. Bands: 95 % \

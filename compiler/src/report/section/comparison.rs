@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use super::{SEED, legend, threat, with_interval};
+use crate::compare::Summary;
 use crate::evaluate::Evaluation;
 use crate::pipeline::NetworkRecord;
 use crate::quantity::{bytes, percent};
 use crate::report::chart::{Axis, Dot, Ink, Scale, Scatter};
-use crate::report::run::Run;
+use crate::report::run::{Run, headline};
+
+/// Keys of the pruning method and its constants.
+const METHOD: &str = "prune.method.";
 
 /// Accuracy on either side of a dot.
 const ROOM: f64 = 0.03;
@@ -27,7 +31,7 @@ pub(in crate::report) fn comparison(runs: &[Run]) -> Markup {
     let mut tables: BTreeMap<(String, &str), Vec<&Group<'_>>> = BTreeMap::new();
     for group in &groups {
         let record = &group.runs[0].record;
-        let threat = threat(&record.sparse.evaluation);
+        let threat = threat(headline(&record.sparse));
         let images = record.provenance.test_data.as_str();
         tables.entry((threat, images)).or_default().push(group);
     }
@@ -70,30 +74,32 @@ fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     groups
 }
 
-/// The keys whose values are not the same in all groups.
+/// The keys whose values are not the same in all groups, but for the method, which has a column of its own.
 fn differing(groups: &[&Group<'_>]) -> Vec<String> {
     let keys: BTreeSet<&String> = groups.iter().flat_map(|g| g.settings.keys()).collect();
     let differs = |key: &&String| {
         let values: BTreeSet<_> = groups.iter().map(|g| g.settings.get(*key)).collect();
         values.len() > 1
     };
-    keys.into_iter().filter(differs).cloned().collect()
-}
-
-/// Mean and sample standard deviation; no deviation of a single value.
-fn moments(values: &[f64]) -> (f64, Option<f64>) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count.max(1.0);
-    let squares = values.iter().map(|value| (value - mean).powi(2));
-    let deviation = (values.len() > 1).then(|| (squares.sum::<f64>() / (count - 1.0)).sqrt());
-    (mean, deviation)
+    let keys = keys.into_iter().filter(|key| !key.starts_with(METHOD));
+    keys.filter(differs).cloned().collect()
 }
 
 impl Group<'_> {
-    /// Mean and deviation of a figure of one of the two networks over the seeds.
-    fn over(&self, ink: Ink, figure: impl Fn(&NetworkRecord) -> f64) -> (f64, Option<f64>) {
+    /// A figure of one of the two networks over the seeds.
+    fn over(&self, ink: Ink, figure: impl Fn(&NetworkRecord) -> f64) -> Summary {
         let values = self.runs.iter().map(|run| figure(of(run, ink)));
-        moments(&values.collect::<Vec<f64>>())
+        Summary::of(values.collect())
+    }
+
+    fn method(&self) -> String {
+        self.runs[0].method()
+    }
+
+    /// Fraction of the weights that is left, over the seeds.
+    fn density(&self) -> f64 {
+        let densities = self.runs.iter().map(|run| run.density());
+        Summary::of(densities.collect()).mean
     }
 
     fn names(&self) -> String {
@@ -110,25 +116,26 @@ fn of(run: &Run, ink: Ink) -> &NetworkRecord {
 }
 
 fn clean(record: &NetworkRecord) -> f64 {
-    record.evaluation.clean_accuracy
+    headline(record).clean_accuracy
 }
 
 fn robust(record: &NetworkRecord) -> f64 {
-    record.evaluation.robust_accuracy
+    headline(record).robust_accuracy
 }
 
 fn scatter(groups: &[&Group<'_>]) -> Markup {
     let dots = [Ink::Dense, Ink::Sparse].into_iter().flat_map(|ink| {
         groups.iter().enumerate().map(move |(place, group)| {
-            let (x, y) = (group.over(ink, clean).0, group.over(ink, robust).0);
+            let (x, y) = (group.over(ink, clean).mean, group.over(ink, robust).mean);
             let (kind, label) = match ink {
                 // Parents are there for orientation; several runs may share one.
                 Ink::Dense => ("dense", String::new()),
                 Ink::Sparse => ("pruned", (place + 1).to_string()),
             };
             let note = format!(
-                "{}, {kind}: {} clean, {} robust",
+                "{}, {}, {kind}: {} clean, {} robust",
                 group.names(),
+                group.method(),
                 percent(x),
                 percent(y)
             );
@@ -167,9 +174,9 @@ fn table(groups: &[&Group<'_>], differing: &[String]) -> Markup {
             table {
                 thead {
                     tr {
-                        th {} th.left { "run" }
+                        th {} th.left { "method" } th.left { "run" }
                         th { "seeds" }
-                        th { "zeros" }
+                        th { "weights left" }
                         th { "file" }
                         th.dense { "clean" } th.dense { "robust" }
                         th.sparse { "clean" } th.sparse { "robust" }
@@ -190,10 +197,11 @@ fn row(number: usize, group: &Group<'_>, differing: &[String]) -> Markup {
     html! {
         tr {
             td { (number) }
-            th.left { (group.names()) }
+            th.left { (group.method()) }
+            td.left.wrap { (group.names()) }
             td { (seeds.join(", ")) }
-            td { (percent(group.over(Ink::Sparse, |n| n.sparsity).0)) }
-            td { (bytes(group.over(Ink::Sparse, |n| n.bytes as f64).0 as u64)) }
+            td { (percent(group.density())) }
+            td { (bytes(group.over(Ink::Sparse, |n| n.bytes as f64).mean as u64)) }
             @for ink in [Ink::Dense, Ink::Sparse] {
                 td { (accuracy(group, ink, clean, |e| e.clean_interval)) }
                 td { (accuracy(group, ink, robust, |e| e.robust_interval)) }
@@ -212,12 +220,15 @@ fn accuracy(
     figure: fn(&NetworkRecord) -> f64,
     interval: fn(&Evaluation) -> [f64; 2],
 ) -> Markup {
-    match group.over(ink, figure) {
-        (mean, Some(deviation)) => html! {
+    let Summary {
+        mean, deviation, ..
+    } = group.over(ink, figure);
+    match deviation {
+        Some(deviation) => html! {
             (percent(mean))
             small { (format!("± {:.1}", 100.0 * deviation)) }
         },
-        (mean, None) => with_interval(mean, interval(&of(group.runs[0], ink).evaluation)),
+        None => with_interval(mean, interval(headline(of(group.runs[0], ink)))),
     }
 }
 
@@ -234,19 +245,11 @@ mod tests {
     }
 
     #[test]
-    fn deviations_are_those_of_samples() {
-        let (mean, deviation) = moments(&[0.7, 0.8]);
-        assert!((mean - 0.75).abs() < 1e-12);
-        assert!((deviation.unwrap() - 0.005f64.sqrt()).abs() < 1e-12);
-        assert_eq!(moments(&[0.5]), (0.5, None));
-    }
-
-    #[test]
     fn only_what_differs_tells_groups_apart() {
-        let first = group(&[("data", "a"), ("prune.criterion", "magnitude")]);
-        let second = group(&[("data", "a"), ("prune.criterion", "random"), ("width", "2")]);
+        let first = group(&[("data", "a"), ("prune.method.hydra.learn", "0.5")]);
+        let second = group(&[("data", "a"), ("prune.steps", "5"), ("width", "2")]);
         let groups = [&first, &second];
-        assert_eq!(differing(&groups), ["prune.criterion", "width"]);
+        assert_eq!(differing(&groups), ["prune.steps", "width"]);
         assert_eq!(differing(&groups[..1]), [""; 0]);
     }
 }

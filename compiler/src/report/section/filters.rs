@@ -3,8 +3,7 @@
 use maud::{Markup, html};
 use sinew_models::{Network, Operator};
 
-use super::section;
-use crate::quantity::percent;
+use super::{left, section};
 use crate::report::layer::{Layer, Unit};
 use crate::report::picture;
 use crate::report::run::Run;
@@ -38,13 +37,15 @@ pub(super) fn filters(run: &Run) -> Markup {
             div.filters {
                 @for unit in units.iter().take(SHOWN) {
                     @let filter = |weights: &[f32], of: &str| {
-                        let title = format!("unit {}, {of}", unit.index);
-                        picture::filter(&weights[unit.index * size..][..size], shape, largest, &title)
+                        picture::filter(weights, shape, largest, &format!("unit {}, {of}", unit.index))
                     };
                     figure {
                         div.pair {
-                            (filter(&layer.weights.dense, "dense"))
-                            (filter(&layer.weights.sparse, "pruned"))
+                            (filter(&layer.weights.dense[unit.index * size..][..size], "dense"))
+                            @match layer.row_left(unit.index) {
+                                [] => (filter(&vec![0.0; size], "gone")),
+                                weights => (filter(weights, "pruned")),
+                            }
                         }
                         figcaption { (describe(unit)) }
                     }
@@ -67,7 +68,7 @@ fn describe(unit: &Unit) -> Markup {
                 None => { "silent" }
             }
         }
-        span { (percent(unit.density)) " left" }
+        span { (left(unit.density)) }
     }
 }
 
@@ -84,5 +85,11 @@ fn first_convolution<'a>(
     else {
         return None;
     };
-    Some((layer, [*channels, *height, *width], layer.units()?))
+    let shape = [*channels, *height, *width];
+    let size: usize = shape.iter().product();
+    let units = layer.units()?;
+    // No input can go missing before the first layer; a file may say otherwise.
+    let fits = |row: &[f32]| row.is_empty() || row.len() == size;
+    let all_fit = units.iter().all(|unit| fits(layer.row_left(unit.index)));
+    all_fit.then_some((layer, shape, units))
 }

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::section;
-use crate::quantity::{grouped, percent};
+use super::{left, section};
+use crate::quantity::grouped;
 use crate::report::excitation::{Excitation, Excitations, ExcitedLayer, ExcitedUnit};
 use crate::report::picture;
 use crate::report::run::Run;
@@ -53,7 +53,7 @@ fn card(run: &Run, layer: &ExcitedLayer, unit: &ExcitedUnit, kind: &str) -> Mark
         figure {
             h4 { "unit " (unit.unit.index) ", " (kind) }
             p.fate {
-                "degree " (format!("{:.2}", unit.unit.degree.unwrap_or(0.0))) " · " (percent(unit.unit.density)) " left"
+                "degree " (format!("{:.2}", unit.unit.degree.unwrap_or(0.0))) " · " (left(unit.unit.density))
             }
             div.maps {
                 p { "clean" } p { "attacked" }

@@ -19,7 +19,7 @@ use super::curve::Curve;
 use super::excitation::Excitations;
 use super::run::Run;
 use crate::evaluate::Evaluation;
-use crate::quantity::grouped;
+use crate::quantity::{grouped, percent};
 
 /// The recipe's key that makes no other method.
 const SEED: &str = "seed";
@@ -92,10 +92,18 @@ fn threat(evaluation: &Evaluation) -> String {
     )
 }
 
+/// What is left of a unit.
+fn left(density: f64) -> String {
+    if density == 0.0 {
+        return "gone".to_owned();
+    }
+    format!("{} left", percent(density))
+}
+
 /// A fraction and its interval, as cells show them.
 fn with_interval(fraction: f64, interval: [f64; 2]) -> Markup {
     html! {
-        (crate::quantity::percent(fraction))
+        (percent(fraction))
         small { (format!("{:.1} to {:.1}", 100.0 * interval[0], 100.0 * interval[1])) }
     }
 }

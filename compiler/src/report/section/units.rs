@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::section;
+use super::{left, section};
 use crate::quantity::{grouped, percent};
 use crate::report::chart::{Cell, strip};
 use crate::report::layer::{Layer, Unit, rank_correlation};
@@ -28,22 +28,25 @@ pub(super) fn units(run: &Run) -> Markup {
             ul.legend {
                 li.scale { "share of a unit's weights that is left, from none to that of the layer's fullest unit" }
             }
-            div.rows.four {
-                span.head.name { "layer" } span.head { "most anomalous → least" } span.head.value { "ρ degree" } span.head.value { "ρ |w|" }
+            div.rows.measures {
+                span.head.name { "layer" } span.head { "most anomalous → least" } span.head.value { "ρ response" } span.head.value { "ρ gradient" } span.head.value { "ρ |w|" }
                 @for (layer, units) in &layers {
                     span.name title=(layer.name) { (layer.name) }
                     (strip(&format!("density of the units of {}", layer.name), &cells(units)))
                     span.value { (correlation(units, |unit| unit.degree)) }
+                    span.value { (correlation(units, |unit| unit.gradient_degree)) }
                     span.value { (correlation(units, |unit| Some(unit.magnitude))) }
                 }
             }
             p.note {
-                "ρ: rank correlation of a unit's density after pruning with its anomaly degree, and with its mean |w| before. A negative first figure: "
-                "the anomalous went. A positive second: the small went."
+                "Pruned by " (run.method()) ". Ordered by the anomaly degree of responses in the dense network. ρ: rank correlation of a unit's density "
+                "after pruning with its anomaly degree by response, by gradient, and with its mean |w| before. Negative for a degree: the anomalous "
+                "went. Positive for |w|: the small went."
                 @if left_out > 0 {
                     " Left out: " (left_out) " layers whose units before and after do not correspond."
                 }
             }
+            (gone(&layers))
             (extremes(&layers))
         },
     )
@@ -64,17 +67,17 @@ fn cell(units: &[Unit]) -> Cell {
     let density = units.iter().map(|unit| unit.density).sum::<f64>() / units.len().max(1) as f64;
     let note = match units {
         [unit] => format!(
-            "unit {}: degree {}, {} left",
+            "unit {}: degree {}, {}",
             unit.index,
-            degree(unit),
-            percent(density)
+            degree(unit.degree),
+            left(density)
         ),
         [first, .., last] => format!(
-            "{} units: degree {} to {}, {} left",
+            "{} units: degree {} to {}, {}",
             units.len(),
-            degree(first),
-            degree(last),
-            percent(density)
+            degree(first.degree),
+            degree(last.degree),
+            left(density)
         ),
         [] => String::new(),
     };
@@ -84,8 +87,8 @@ fn cell(units: &[Unit]) -> Cell {
     }
 }
 
-fn degree(unit: &Unit) -> String {
-    match unit.degree {
+fn degree(degree: Option<f64>) -> String {
+    match degree {
         Some(degree) => format!("{degree:.3}"),
         None => "none".to_owned(),
     }
@@ -100,6 +103,60 @@ fn correlation(units: &[Unit], quantity: impl Fn(&Unit) -> Option<f64>) -> Strin
         Some(rho) => format!("{rho:+.2}").replace('-', "−"),
         None => "–".to_owned(),
     }
+}
+
+/// Units of which nothing is left, layer by layer.
+fn gone(layers: &[(&Layer, Vec<Unit>)]) -> Markup {
+    let of = |units: &[Unit]| -> Vec<usize> {
+        let gone = units.iter().filter(|unit| unit.density == 0.0);
+        let mut gone: Vec<usize> = gone.map(|unit| unit.index).collect();
+        gone.sort_unstable();
+        gone
+    };
+    let all: usize = layers.iter().map(|(_, units)| units.len()).sum();
+    let count: usize = layers.iter().map(|(_, units)| of(units).len()).sum();
+    html! {
+        @if count == 0 {
+            p { "No unit is gone whole: each of the " (grouped(all as u64)) " has weights left." }
+        } @else {
+            details {
+                summary { (grouped(count as u64)) " of " (grouped(all as u64)) " units are gone whole" }
+                div.scroll {
+                    table.wide {
+                        thead { tr { th { "layer" } th { "gone" } th.left { "their numbers in the dense network" } } }
+                        tbody {
+                            @for (layer, units) in layers {
+                                @let gone = of(units);
+                                @if !gone.is_empty() {
+                                    tr {
+                                        th.wrap { (layer.name) }
+                                        td { (gone.len()) " of " (units.len()) }
+                                        td.left.wrap { (ranges(&gone)) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rising numbers, with runs of them as "3–5".
+fn ranges(numbers: &[usize]) -> String {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let runs: Vec<String> = runs
+        .map(|run| match run {
+            [first, .., last] if run.len() > 2 => format!("{first}–{last}"),
+            run => run
+                .iter()
+                .map(usize::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+        .collect();
+    runs.join(", ")
 }
 
 /// The units of all layers with the highest and the lowest degrees.
@@ -117,7 +174,8 @@ fn extremes(layers: &[(&Layer, Vec<Unit>)]) -> Markup {
             div { h3 { "Most anomalous" } (table(most)) }
             div { h3 { "Least anomalous" } (table(&least)) }
         }
-        p.note { "Of " (grouped(live.len() as u64)) " units that respond, over all layers. Mean |w| is the dense network's." }
+        p.note { "Of " (grouped(live.len() as u64)) " units that respond, over all layers, by the anomaly degree of their responses. Response, gradient: degrees by either "
+            "measure, and mean |w|, in the dense network." }
     }
 }
 
@@ -125,18 +183,31 @@ fn table(units: &[(&str, Unit)]) -> Markup {
     html! {
         div.scroll {
             table.wide {
-                thead { tr { th { "unit" } th { "degree" } th { "mean |w|" } th { "left" } } }
+                thead { tr { th { "unit" } th { "response" } th { "gradient" } th { "mean |w|" } th { "left" } } }
                 tbody {
                     @for (layer, unit) in units {
                         tr {
                             th.wrap { (layer) " " (unit.index) }
-                            td { (degree(unit)) }
+                            td { (degree(unit.degree)) }
+                            td { (degree(unit.gradient_degree)) }
                             td { (format!("{:.4}", unit.magnitude)) }
-                            td { (percent(unit.density)) }
+                            td { @if unit.density == 0.0 { "gone" } @else { (percent(unit.density)) } }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_numbers_are_told_by_their_ends() {
+        assert_eq!(ranges(&[1, 3, 4, 7, 8, 9, 10]), "1, 3, 4, 7–10");
+        assert_eq!(ranges(&[0]), "0");
+        assert_eq!(ranges(&[]), "");
     }
 }

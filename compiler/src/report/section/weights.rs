@@ -4,12 +4,9 @@ use maud::{Markup, html};
 
 use super::{legend, multiples, section};
 use crate::quantity::{grouped, percent};
-use crate::report::chart::{Histogram, Ink, bar};
+use crate::report::chart::{Histogram, Ink, bar, reach};
 use crate::report::layer::Layer;
 use crate::report::run::Run;
-
-/// Share of the dense layer's |w| that its histogram spans; a few far outliers would leave no room for the others.
-const SPANNED: f64 = 0.995;
 
 pub(super) fn weights(run: &Run) -> Markup {
     let charts: Vec<Markup> = run.layers.iter().map(distribution).collect();
@@ -42,21 +39,13 @@ fn distribution(layer: &Layer) -> Markup {
     };
     let dense = nonzero(&layer.weights.dense);
     let sparse = nonzero(&layer.weights.sparse);
-    let span = span(&dense);
+    let reach = reach(&dense);
     let chart = Histogram {
         title: format!("weights of {}, dense and pruned", layer.name),
         label: "weight",
         dense: &dense,
         sparse: &sparse,
-        range: [-span, span],
+        range: [-reach, reach],
     };
     html! { figure { h4 { (layer.name) } (chart.draw()) } }
-}
-
-/// The |w| that most of the weights stay below.
-fn span(weights: &[f64]) -> f64 {
-    let mut sizes: Vec<f64> = weights.iter().map(|w| w.abs()).collect();
-    sizes.sort_by(f64::total_cmp);
-    let place = (SPANNED * sizes.len() as f64) as usize;
-    sizes.get(place).copied().unwrap_or(0.0)
 }
