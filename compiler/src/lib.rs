@@ -18,6 +18,7 @@ pub mod foreign;
 pub mod gradients;
 pub mod lock;
 mod named;
+pub mod observe;
 pub mod onnx_runtime;
 pub mod pack;
 pub mod pipeline;

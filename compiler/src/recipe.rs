@@ -9,18 +9,17 @@ use serde::{Deserialize, Serialize};
 use crate::attack::AttackSettings;
 use crate::data::ImageSettings;
 use crate::foreign::{self, InputSettings};
-use crate::named;
-use crate::prune::{Criterion, Measure};
+use crate::prune::PruneSettings;
 use crate::train::TrainSettings;
 
 /// The form of recipe this version reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A run of `sinew compile`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Form of the recipe: 1.
+    /// Form of the recipe: 2.
     pub version: u32,
     /// Decides every random choice.
     #[serde(default)]
@@ -44,9 +43,9 @@ pub struct Recipe {
     pub image: Option<ImageSettings>,
     /// Training of the dense network.
     pub train: TrainSettings,
-    /// Pruning.
+    /// What is removed while the network is fine-tuned, and how.
     pub prune: PruneSettings,
-    /// Training under the mask.
+    /// The training run in which the network is pruned and goes on.
     pub fine_tune: TrainSettings,
     /// What is measured on test images.
     pub evaluate: EvaluateSettings,
@@ -56,23 +55,10 @@ fn unchanged_width() -> f64 {
     1.0
 }
 
-/// How the dense network is pruned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PruneSettings {
-    /// Which weights go first.
-    #[serde(deserialize_with = "named::read")]
-    pub criterion: Criterion,
-    /// What the anomaly table is about.
-    pub measure: Measure,
-    /// Fraction of all weights to remove.
-    pub sparsity: f64,
-    /// Fraction of its weights that every layer keeps.
-    pub density_floor: f64,
-    /// Training images that the anomaly degree is estimated on.
-    pub samples: usize,
-    /// Steps of the PGD attack on them.
-    pub steps: usize,
+/// A recipe of which only this is of interest.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// What is measured on the first test images.
@@ -135,6 +121,17 @@ impl Recipe {
     /// # Errors
     /// If a key is unknown or missing, or a value is out of range.
     pub fn parse(text: &str, origin: &str) -> Result<Self, RecipeError> {
+        // First of all the version: keys of another one are no mistakes in this one.
+        let excerpt: Versioned = parse_toml(text, origin)?;
+        if excerpt.version != VERSION {
+            return Err(RecipeError::Value {
+                origin: origin.to_owned(),
+                problem: format!(
+                    "version: this tool reads version {VERSION}, not {}; CHANGELOG.md says what has changed",
+                    excerpt.version
+                ),
+            });
+        }
         let recipe: Self = parse_toml(text, origin)?;
         recipe.check(origin)?;
         Ok(recipe)
@@ -175,12 +172,7 @@ impl Recipe {
     }
 
     fn problem(&self) -> Option<String> {
-        let prune = &self.prune;
         let own = match self {
-            r if r.version != VERSION => Some(format!(
-                "version: this tool reads version {VERSION}, not {}",
-                r.version
-            )),
             r if !(r.epsilon >= 0.0 && r.epsilon <= 1.0) => Some(format!(
                 "epsilon: {} is not in [0, 1], the range of a pixel",
                 r.epsilon
@@ -196,22 +188,6 @@ impl Recipe {
                 Some("input: networks of the zoo normalise their input themselves".to_owned())
             }
             r if r.train_images == Some(0) => Some("train_images: must be at least 1".to_owned()),
-            _ if !(0.0..1.0).contains(&prune.sparsity) => Some(format!(
-                "prune.sparsity: {} is not in [0, 1): it is the fraction of weights to remove",
-                prune.sparsity
-            )),
-            _ if !(0.0..=1.0 - prune.sparsity + f64::EPSILON).contains(&prune.density_floor) => {
-                Some(format!(
-                    "prune.density_floor: {} is not between 0 and 1 − sparsity",
-                    prune.density_floor
-                ))
-            }
-            _ if prune.criterion.problem().is_some() => {
-                let problem = prune.criterion.problem()?;
-                Some(format!("prune.criterion.{problem}"))
-            }
-            _ if prune.samples == 0 => Some("prune.samples: must be at least 1".to_owned()),
-            _ if prune.steps == 0 => Some("prune.steps: must be at least 1".to_owned()),
             r if r.evaluate.samples == 0 => Some("evaluate.samples: must be at least 1".to_owned()),
             r => r.evaluate.attacks.iter().find_map(|attack| {
                 let problem = attack.problem()?;
@@ -224,7 +200,9 @@ impl Recipe {
                 .map(|problem| format!("{section}.{problem}"))
         };
         let image = || Some(format!("image.{}", self.image?.problem()?));
+        let prune = || Some(format!("prune.{}", self.prune.problem()?));
         own.or_else(image)
+            .or_else(prune)
             .or_else(|| of("train", &self.train))
             .or_else(|| of("fine_tune", &self.fine_tune))
     }
@@ -268,7 +246,7 @@ mod tests {
         let settings = |text: &str| Recipe::image_settings(text, "r");
         let expected = Recipe::parse(SHAPES, "r").unwrap().image;
         assert!(expected.is_some());
-        let later = SHAPES.replace("version = 1", "version = 2\nnews = true");
+        let later = SHAPES.replace("version = 2", "version = 3\nnews = true");
         assert_eq!(settings(&later).unwrap(), expected);
         assert_eq!(settings(DEMO).unwrap(), None);
         assert_eq!(settings("").unwrap(), None);
@@ -278,7 +256,7 @@ mod tests {
 
     #[test]
     fn errors_name_line_and_key() {
-        let unknown = DEMO.replacen("momentum", "momentun", 1);
+        let unknown = DEMO.replacen("momentum =", "momentun =", 1);
         let error = Recipe::parse(&unknown, "mine.toml")
             .unwrap_err()
             .to_string();
@@ -306,14 +284,18 @@ mod tests {
             ),
             ("epsilon = 0.1", "epsilon = -0.1", "epsilon"),
             ("epsilon = 0.1", "epsilon = 1.5", "epsilon"),
-            ("version = 1", "version = 2", "version"),
+            ("version = 2", "version = 1", "version"),
             ("batch_size = 32", "batch_size = 0", "train.batch_size"),
             (
-                "learning_rate = 0.1",
-                "learning_rate = inf",
-                "train.learning_rate",
+                "highest = 0.1",
+                "highest = inf",
+                "train.learning_rate.highest",
             ),
-            ("warm_up = 0.25", "warm_up = 1.0", "train.warm_up"),
+            (
+                "warm_up = 0.25",
+                "warm_up = 1.0",
+                "train.learning_rate.warm_up",
+            ),
             (
                 "noise = 1.0",
                 "noise = -1.0",

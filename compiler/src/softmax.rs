@@ -3,8 +3,6 @@
 //! In `f64`, and logarithms never through the probabilities: where those are rounded to 0, these are still finite. Non-goals: what is
 //! raised or lowered with it (`attack::loss`, `train::loss`).
 
-#![cfg_attr(not(test), expect(dead_code, reason = "training will use the rest"))]
-
 /// Probabilities of the classes and their logarithms.
 pub(crate) struct Softmax {
     pub(crate) probabilities: Vec<f64>,

@@ -12,8 +12,10 @@ use sinew::classifier::{Classifier, Differentiable};
 use sinew::data;
 use sinew::execute::{DeviceChoice, Executor};
 use sinew::progress::Progress;
-use sinew::prune::response_values;
-use sinew::train::{Adversary, TrainRun, TrainSettings, train};
+use sinew::prune::{Fixed, Needs, Statistics, response_values};
+use sinew::train::{
+    Adversary, Augmentation, LearningRate, Stopping, TrainRun, TrainSettings, TrainingLoss, train,
+};
 use sinew_models::Network;
 use sinew_models::zoo::{self, ZooOptions};
 
@@ -95,28 +97,42 @@ fn gpu_and_cpu_agree() {
     let (small, validation) = data::split(&train_images.first(40), 0.25, 0).unwrap();
     let settings = TrainSettings {
         adversary: Adversary::NFgsm { noise: 1.0 },
+        loss: TrainingLoss::default(),
+        distillation: None,
+        penalty: None,
         epochs: 1,
         batch_size: 10,
-        learning_rate: 0.01,
-        warm_up: 0.0,
+        learning_rate: LearningRate::Cosine {
+            highest: 0.01,
+            warm_up: 0.0,
+        },
+        epsilon_warm_up: 0.0,
         momentum: 0.9,
         weight_decay: 5e-4,
+        weight_perturbation: 0.0,
         average_decay: 0.5,
+        augmentation: Augmentation::default(),
         validation_steps: 1,
+        stopping: Stopping::default(),
     };
     let folder = tempfile::tempdir().unwrap();
-    let trained = [("cpu", &cpu), ("gpu", &gpu)].map(|(name, device)| {
+    let devices = [("cpu", DeviceChoice::Cpu), ("gpu", DeviceChoice::Gpu(0))];
+    let trained = devices.map(|(name, device)| {
         let run = TrainRun {
             settings: &settings,
             epsilon: 0.1,
             seed: 0,
             train: &small,
             validation: &validation,
+            teacher: None,
             device,
             checkpoint: &folder.path().join(name),
         };
         let initial = network("small_cnn", 0.25, small.classes());
-        let (network, _) = train(&run, initial, &Progress::hidden(), "train").unwrap();
+        let mut unobserved = |network: &Network, needs: &Needs| Ok(Statistics::new(network, needs));
+        let hidden = Progress::hidden();
+        let (network, _) =
+            train(&run, initial, &mut Fixed, &mut unobserved, &hidden, "train").unwrap();
         let parameters = network.parameters().iter();
         parameters
             .flat_map(|p| p.values().to_vec())

@@ -9,7 +9,7 @@ use std::{env, io};
 use serde_json::Value;
 
 /// A small recipe that has everything: several epochs in both stages, both adversaries, both attacks, a network that learns something.
-pub const RECIPE: &str = r#"version = 1
+pub const RECIPE: &str = r#"version = 2
 data = "embedded"
 train_images = 320
 validation_fraction = 0.1
@@ -21,16 +21,14 @@ epsilon = 0.03
 adversary = { n-fgsm = { noise = 2.0 } }
 epochs = 4
 batch_size = 16
-learning_rate = 0.05
-warm_up = 0.25
+learning_rate = { cosine = { highest = 0.05, warm_up = 0.25 } }
 momentum = 0.9
 weight_decay = 5e-4
 average_decay = 0.8
 validation_steps = 2
 
 [prune]
-criterion = "anomaly-weight"
-measure = "activation"
+method = { ranked = { criterion = "anomaly-weight" } }
 sparsity = 0.9
 density_floor = 0.02
 samples = 40
@@ -40,8 +38,7 @@ steps = 3
 adversary = { pgd = { steps = 2 } }
 epochs = 2
 batch_size = 16
-learning_rate = 0.05
-warm_up = 0.25
+learning_rate = { cosine = { highest = 0.05, warm_up = 0.25 } }
 momentum = 0.9
 weight_decay = 5e-4
 average_decay = 0.8

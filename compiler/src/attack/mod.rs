@@ -41,6 +41,7 @@ pub use examples::Examples;
 pub use fab::FabT;
 pub use fgsm::Fgsm;
 pub use hop_skip_jump::HopSkipJump;
+pub(crate) use loss::strongest_rival;
 pub use loss::{CrossEntropy, Divergence, Dlr, Loss, Margin, TargetedDlr, TargetedMargin};
 pub use method::{Access, Method, NamedAttack, Victim};
 pub use mi_fgsm::MiFgsm;

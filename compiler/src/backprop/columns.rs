@@ -102,53 +102,74 @@ impl Windows {
             .map(move |(place, start)| (place, start + outputs.start..start + outputs.end))
     }
 
-    /// Phases that a plane is cut into; one where it stays as it is.
-    fn phases(&self) -> [usize; 2] {
-        if self.is_aligned { self.stride } else { [1, 1] }
-    }
-
     /// Numbers of a plane that is cut into phases, or zero where it stays as it is.
     pub(super) fn cut_length(&self) -> usize {
-        match self.phases() {
+        match self.stride {
             [1, 1] => 0,
-            [down, right] => down * right * self.count(),
+            [down, right] if self.is_aligned => down * right * self.count(),
+            _ => 0,
         }
     }
 
-    /// The lines of a plane with those of the phases they are cut into, in phases of the result's size.
-    fn phase_lines(&self) -> impl Iterator<Item = (usize, usize)> {
-        let ([height, width], [_, columns]) = (self.input, self.output);
-        let [down, right] = self.phases();
-        (0..height).flat_map(move |y| {
-            (0..right.min(width)).map(move |x| {
-                let phase = y % down * right + x;
-                (y * width + x, phase * self.count() + y / down * columns)
-            })
-        })
+    /// For each line of a plane where those begin that it is cut into, one for each phase, in phases of the result's size.
+    fn line_phases(&self) -> impl Iterator<Item = usize> {
+        let [down, right] = self.stride;
+        let (count, columns) = (self.count(), self.output[1]);
+        (0..self.input[0]).map(move |y| y % down * right * count + y / down * columns)
     }
 
     /// Cuts a plane into phases; what lies beside the map is left as it is.
     pub(super) fn cut(&self, plane: &[f32], phases: &mut [f32]) {
-        let (width, stride) = (self.input[1], self.stride[1]);
-        for (place, phase) in self.phase_lines() {
-            let line = &plane[place..place - place % width + width];
-            let elements = line.iter().step_by(stride);
-            phases[phase..]
-                .iter_mut()
-                .zip(elements)
-                .for_each(|(to, from)| *to = *from);
+        let (stride, count) = (self.stride[1], self.count());
+        for (line, start) in plane.chunks_exact(self.input[1]).zip(self.line_phases()) {
+            let phases = &mut phases[start..];
+            if stride == 2 {
+                // Written in pairs, which vector units take apart.
+                let (even, odd) = phases.split_at_mut(count);
+                let pairs = line.chunks_exact(2);
+                if let [last] = pairs.remainder() {
+                    even[line.len() / 2] = *last;
+                }
+                for ((even, odd), pair) in even.iter_mut().zip(odd).zip(pairs) {
+                    (*even, *odd) = (pair[0], pair[1]);
+                }
+                continue;
+            }
+            for phase in 0..stride.min(line.len()) {
+                let elements = line[phase..].iter().step_by(stride);
+                let phase = phases[phase * count..].iter_mut();
+                phase.zip(elements).for_each(|(to, from)| *to = *from);
+            }
         }
     }
 
     /// Adds phases to the plane that they are cut from.
     pub(super) fn join(&self, phases: &[f32], plane: &mut [f32]) {
-        let (width, stride) = (self.input[1], self.stride[1]);
-        for (place, phase) in self.phase_lines() {
-            let line = &mut plane[place..place - place % width + width];
-            let elements = line.iter_mut().step_by(stride);
-            elements
-                .zip(&phases[phase..])
-                .for_each(|(to, from)| *to += *from);
+        let (stride, count) = (self.stride[1], self.count());
+        for (line, start) in plane
+            .chunks_exact_mut(self.input[1])
+            .zip(self.line_phases())
+        {
+            let phases = &phases[start..];
+            if stride == 2 {
+                let (even, odd) = phases.split_at(count);
+                let half = line.len() / 2;
+                let mut pairs = line.chunks_exact_mut(2);
+                for ((even, odd), pair) in even.iter().zip(odd).zip(&mut pairs) {
+                    pair[0] += even;
+                    pair[1] += odd;
+                }
+                if let [last] = pairs.into_remainder() {
+                    *last += even[half];
+                }
+                continue;
+            }
+            for phase in 0..stride.min(line.len()) {
+                let elements = line[phase..].iter_mut().step_by(stride);
+                elements
+                    .zip(&phases[phase * count..])
+                    .for_each(|(to, from)| *to += *from);
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! Training a small network is hundreds of thousands of short passes, in which a framework spends most of its time on everything but
 //! products. Here a network is a list of steps on buffers that are used again. A batch is cut into parts, which run side by side from one
-//! batch norm to the next. Non-goals: operators that no network of the zoo is made of, which are refused by name; other devices
+//! batch norm to the next. Nothing depends on the number of threads; the last bits of an image's slopes may depend on its batch, since a
+//! product of other size may add in another order. Non-goals: operators that no network of the zoo is made of, which are refused by name; other devices
 //! (`execute`); weights that are zero, which cost what others do (`pullback`).
 
 mod columns;

@@ -13,6 +13,7 @@ use crate::execute::DeviceError;
 use crate::onnx_runtime::OnnxRuntimeError;
 use crate::pack::PackError;
 use crate::pipeline::CompileError;
+use crate::prune::PruneError;
 use crate::recipe::RecipeError;
 use crate::train::TrainError;
 
@@ -184,18 +185,23 @@ impl From<CompileError> for Failure {
             | CompileError::Train(TrainError::Write(_))
             | CompileError::Lock(_) => Kind::Output,
             CompileError::Evaluate(error) => evaluate_kind(error),
-            CompileError::Device(_) => Kind::Device,
-            CompileError::Execute(_) | CompileError::Train(TrainError::Execute(_)) => {
-                Kind::Internal
-            }
+            CompileError::Device(_) | CompileError::Train(TrainError::Device(_)) => Kind::Device,
+            CompileError::Execute(_)
+            | CompileError::Train(
+                TrainError::Execute(_) | TrainError::Prune(PruneError::Compute(_)),
+            ) => Kind::Internal,
             CompileError::OtherRun(_)
             | CompileError::State { .. }
             | CompileError::Data(_)
             | CompileError::Zoo(_)
             | CompileError::Unsuitable(_)
             | CompileError::Foreign(_)
-            | CompileError::Train(TrainError::Diverged { .. } | TrainError::Checkpoint { .. })
-            | CompileError::Ranking(_)
+            | CompileError::Train(
+                TrainError::Diverged { .. }
+                | TrainError::Checkpoint { .. }
+                | TrainError::Prune(PruneError::Ranking(_) | PruneError::State(_)),
+            )
+            | CompileError::Units(_)
             | CompileError::Pack(_) => Kind::Input,
         };
         Self::new(&error, kind)

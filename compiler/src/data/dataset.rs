@@ -143,6 +143,32 @@ impl Dataset {
         self.subset(0..count.min(self.len()))
     }
 
+    /// Mean and standard deviation of every channel over all pixels, in units of [0, 1] pixels.
+    pub fn moments(&self) -> (Vec<f32>, Vec<f32>) {
+        let [channels, height, width] = self.shape;
+        let map = height * width;
+        let count = (self.len() * map).max(1) as f64;
+        let channel = |channel: usize| {
+            let (mut sum, mut squares) = (0u64, 0u64);
+            for index in 0..self.len() {
+                for &pixel in &self.pixels(index)[channel * map..(channel + 1) * map] {
+                    sum += u64::from(pixel);
+                    squares += u64::from(pixel) * u64::from(pixel);
+                }
+            }
+            let mean = sum as f64 / count / 255.0;
+            let variance = squares as f64 / count / 255.0f64.powi(2) - mean * mean;
+            // A constant channel carries nothing; any scale will do.
+            let deviation = if variance > 1e-12 {
+                variance.sqrt()
+            } else {
+                1.0
+            };
+            (mean as f32, deviation as f32)
+        };
+        (0..channels).map(channel).unzip()
+    }
+
     /// What the data are, for a run's records: the SHA-256, in hexadecimal digits, of shape and number of images
     /// (four 64-bit integers), labels (16-bit integers) and pixels, all little endian. Names do not count.
     pub fn hash(&self) -> String {

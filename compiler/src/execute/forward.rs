@@ -4,15 +4,7 @@ use burn::tensor::{Tensor, module};
 use sinew_models::{Network, Operator, ParameterId, ValueId};
 
 use super::operator::{Operand, apply};
-
-/// Which statistics batch norm uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Normalization {
-    /// The running ones: evaluation, and crafting attacks.
-    Running,
-    /// Those of the batch: training steps.
-    Batch,
-}
+use crate::trainable::Normalization;
 
 /// Called with every value after it is computed; what it returns takes the value's place.
 pub(crate) type Observer<'a> = &'a mut dyn FnMut(ValueId, Tensor<4>) -> Tensor<4>;

@@ -8,9 +8,10 @@ mod elementwise;
 mod forward;
 mod operator;
 mod rearrange;
+mod trainable;
 
 pub use device::{DeviceChoice, DeviceError};
-pub(crate) use forward::{Normalization, Observer, forward};
+pub(crate) use forward::{Observer, forward};
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rayon::prelude::*;
@@ -18,6 +19,7 @@ use sinew_models::{Network, ValueId};
 
 use crate::attack::Loss;
 use crate::classifier::{Classifier, ComputeError, Differentiable, Gradient, slopes};
+pub(crate) use crate::trainable::Normalization;
 
 /// Images that one core computes at a time: few enough for its cache, enough for its vector units.
 const PART: usize = 32;

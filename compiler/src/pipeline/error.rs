@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sinew_models::zoo;
+use sinew_models::{EmptyLayer, zoo};
 
 use crate::atomic_file::WriteError;
 use crate::attack::Unsuitable;
@@ -13,7 +13,6 @@ use crate::execute::DeviceError;
 use crate::foreign::ForeignError;
 use crate::lock::LockError;
 use crate::pack::PackError;
-use crate::prune::RankingError;
 use crate::train::TrainError;
 
 /// A run that could not be finished.
@@ -45,9 +44,9 @@ pub enum CompileError {
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// The sparsity cannot be met.
+    /// Pruning would take all units of a layer.
     #[error(transparent)]
-    Ranking(#[from] RankingError),
+    Units(#[from] EmptyLayer),
     /// The network cannot be packed.
     #[error(transparent)]
     Pack(#[from] PackError),

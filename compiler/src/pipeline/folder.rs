@@ -13,8 +13,10 @@ pub mod files {
     pub const RECIPE: &str = "recipe.toml";
     /// The trained parent.
     pub const DENSE: &str = "dense.safetensors";
-    /// The parent's anomaly table.
+    /// What an attack does to the parent's units.
     pub const ANOMALY: &str = "anomaly.safetensors";
+    /// The same of the product.
+    pub const SPARSE_ANOMALY: &str = "sparse.anomaly.safetensors";
     /// The pruned and fine-tuned network.
     pub const SPARSE: &str = "sparse.safetensors";
     /// The parent, packed: what the sparse model is compared with.

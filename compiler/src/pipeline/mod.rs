@@ -15,27 +15,27 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
 use rand::Rng;
-use rand::seq::SliceRandom;
 use serde::Serialize;
 use sinew_models::Network;
+use sinew_models::UnitGroups;
 use sinew_models::file::Archive;
 use sinew_models::zoo::{self, ZooOptions};
 
 use crate::atomic_file;
-use crate::attack::{Attack, Circumstances, Examples, NamedAttack, Pgd, ThreatModel, Victim};
+use crate::attack::{Circumstances, NamedAttack, ThreatModel, Victim};
 use crate::classifier::WithTwin;
 use crate::data::{self, DataError, DataSource, Dataset};
 use crate::evaluate::{Bar, Evaluation, PackedClassifier, Protocol, Samples, Volatile, evaluate};
-use crate::execute::{DeviceChoice, Executor};
+use crate::execute::DeviceChoice;
 use crate::foreign;
 use crate::gradients::with_gradients;
+use crate::observe::Sample;
 use crate::pack::{self, Manifest};
 use crate::progress::Progress;
-use crate::prune::{Granularity, Needs, Provenance as Measured, Scope, Statistics, Target, prune};
+use crate::prune::{self, Fixed, Granularity, Measure, Needs, Sparsifier};
 use crate::recipe::Recipe;
-use crate::seed::{seeds, stream};
+use crate::seed::stream;
 use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
 
 /// Runs `recipe` in `folder`, or goes on with the run that is there.
@@ -48,7 +48,7 @@ pub fn compile(
     device: DeviceChoice,
     progress: &Progress,
 ) -> Result<RunRecord, CompileError> {
-    let opened = device.open()?;
+    device.open()?;
     let source = DataSource::from(recipe.data.as_ref());
     let (train_data, test) = data::load(&source, recipe.image.as_ref(), progress)?;
     let mut provenance = Provenance {
@@ -63,8 +63,7 @@ pub fn compile(
     let run = Run {
         recipe,
         folder,
-        device: &opened,
-        device_choice: device,
+        device,
         progress,
         data: Data::new(train_data, test, recipe)?,
     };
@@ -77,8 +76,9 @@ pub fn compile(
     let _lock = folder::take(folder, &provenance)?;
 
     let dense = run.dense(initial)?;
-    let statistics = run.statistics(&dense.network)?;
-    let sparse = run.sparse(&dense.network, &statistics)?;
+    run.anomaly(&dense.network, files::ANOMALY)?;
+    let sparse = run.sparse(&dense.network)?;
+    run.anomaly(&sparse.network, files::SPARSE_ANOMALY)?;
     let dense_record = run.network_record(&dense, files::DENSE_MODEL, "attack dense")?;
     let sparse_record = run.network_record(&sparse, files::MODEL, "attack sparse")?;
     let record = RunRecord {
@@ -124,13 +124,22 @@ struct Trained {
     history: Vec<EpochRecord>,
 }
 
+/// One of the run's two trainings.
+struct Stage<'a> {
+    /// Of the file it leaves.
+    name: &'a str,
+    label: &'a str,
+    settings: &'a TrainSettings,
+    /// The parent, where there is one.
+    teacher: Option<&'a Network>,
+}
+
 const HISTORY: &str = "sinew.history";
 
 struct Run<'a> {
     recipe: &'a Recipe,
     folder: &'a Path,
-    device: &'a Device,
-    device_choice: DeviceChoice,
+    device: DeviceChoice,
     progress: &'a Progress,
     data: Data,
 }
@@ -143,7 +152,7 @@ impl Run<'_> {
             let (path, input) = (Path::new(&recipe.network), recipe.input.as_ref());
             return Ok(foreign::read(path, input, train.shape(), train.classes())?);
         }
-        let (mean, deviation) = moments(&self.data.train);
+        let (mean, deviation) = train.moments();
         let options = ZooOptions {
             input_shape: train.shape(),
             labels: train.classes().to_vec(),
@@ -156,48 +165,65 @@ impl Run<'_> {
     }
 
     fn dense(&self, initial: Network) -> Result<Trained, CompileError> {
-        self.trained(files::DENSE, "train", &self.recipe.train, || Ok(initial))
+        let stage = Stage {
+            name: files::DENSE,
+            label: "train",
+            settings: &self.recipe.train,
+            teacher: None,
+        };
+        self.trained(&stage, initial, &mut Fixed)
     }
 
-    fn sparse(&self, dense: &Network, statistics: &Statistics) -> Result<Trained, CompileError> {
-        self.trained(files::SPARSE, "fine-tune", &self.recipe.fine_tune, || {
-            let settings = &self.recipe.prune;
-            let target = Target {
-                sparsity: settings.sparsity,
-                granularity: Granularity::Weight,
-                scope: Scope::Global,
-                density_floor: settings.density_floor,
-            };
-            let mut network = dense.clone();
-            let seed = self.recipe.seed;
-            prune(&mut network, &settings.criterion, statistics, seed, &target)?;
-            Ok(network)
-        })
+    fn sparse(&self, dense: &Network) -> Result<Trained, CompileError> {
+        let recipe = self.recipe;
+        let stage = Stage {
+            name: files::SPARSE,
+            label: "fine-tune",
+            settings: &recipe.fine_tune,
+            teacher: Some(dense),
+        };
+        let seed = stream_seed(recipe.seed, "prune");
+        let mut sparsifier = recipe.prune.sparsifier(seed);
+        self.trained(&stage, dense.clone(), &mut *sparsifier)
     }
 
     /// The result of a training stage: read if it is finished, else resumed or begun.
     fn trained(
         &self,
-        name: &str,
-        label: &str,
-        settings: &TrainSettings,
-        initial: impl FnOnce() -> Result<Network, CompileError>,
+        stage: &Stage<'_>,
+        initial: Network,
+        sparsifier: &mut dyn Sparsifier,
     ) -> Result<Trained, CompileError> {
-        let path = self.folder.join(name);
+        let path = self.folder.join(stage.name);
         let checkpoint = path.with_extension("checkpoint");
         let trained = if path.exists() {
             self.read_trained(&path)?
         } else {
             let run = TrainRun {
-                settings,
+                settings: stage.settings,
                 epsilon: self.recipe.epsilon,
-                seed: stream_seed(self.recipe.seed, label),
+                seed: stream_seed(self.recipe.seed, stage.label),
                 train: &self.data.train,
                 validation: &self.data.validation,
+                teacher: stage.teacher,
                 device: self.device,
                 checkpoint: &checkpoint,
             };
-            let (network, history) = train(&run, initial()?, self.progress, label)?;
+            let mut observe = |network: &Network, needs: &Needs| {
+                self.sample().observe(network, needs, &Progress::hidden())
+            };
+            let (network, history) = train(
+                &run,
+                initial,
+                sparsifier,
+                &mut observe,
+                self.progress,
+                stage.label,
+            )?;
+            let network = match self.recipe.prune.granularity {
+                Granularity::Unit => without_silent_units(network)?,
+                _ => network,
+            };
             let json = serde_json::to_string(&history).expect("plain data");
             let recipe = toml::to_string(self.recipe).expect("plain data");
             let metadata =
@@ -221,47 +247,38 @@ impl Run<'_> {
         Ok(trained)
     }
 
-    fn statistics(&self, dense: &Network) -> Result<Statistics, CompileError> {
-        let settings = &self.recipe.prune;
-        let needs = settings.criterion.needs();
-        let needs = needs.and(&Needs::of_measure(settings.measure));
-        let attack = Pgd::new(ThreatModel::linf(self.recipe.epsilon), settings.steps);
-        let measured = Measured {
-            attack: format!("pgd{}", settings.steps),
+    /// The training images that networks are measured on.
+    fn sample(&self) -> Sample<'_> {
+        let (recipe, settings) = (self.recipe, &self.recipe.prune);
+        Sample {
+            data: &self.data.train,
+            count: settings.samples,
+            epsilon: recipe.epsilon,
+            steps: settings.steps,
+            seed: recipe.seed,
+            device: self.device,
+        }
+    }
+
+    /// Leaves the anomaly of a network in the folder, for people and reports.
+    fn anomaly(&self, network: &Network, name: &str) -> Result<(), CompileError> {
+        let path = self.folder.join(name);
+        if path.exists() {
+            return Ok(());
+        }
+        let needs =
+            Needs::of_measure(Measure::Activation).and(&Needs::of_measure(Measure::Gradient));
+        let statistics = self.sample().observe(network, &needs, self.progress)?;
+        let provenance = prune::Provenance {
+            attack: format!("PGD-{}", self.recipe.prune.steps),
             epsilon: self.recipe.epsilon,
             seed: self.recipe.seed,
-            network: foreign::hash(dense)?,
+            network: foreign::hash(network)?,
         };
-        let path = self.folder.join(files::ANOMALY);
-        if let Ok(bytes) = fs::read(&path) {
-            let problem = match Statistics::from_bytes(&bytes, dense) {
-                Ok((statistics, found)) if found == measured && *statistics.needs() == needs => {
-                    return Ok(statistics);
-                }
-                Ok(_) => "it belongs to another network, or to another recipe".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            return Err(CompileError::State { path, problem });
-        }
-        let executor = Executor::new(dense, self.device);
-        let mut sample: Vec<usize> = (0..self.data.train.len()).collect();
-        sample.shuffle(&mut stream(self.recipe.seed, "anomaly sample", &[]));
-        sample.truncate(settings.samples);
-        let mut statistics = Statistics::new(dense, &needs);
-        let bar = self.progress.bar("measure anomaly", sample.len() as u64);
-        for indices in sample.chunks(ANOMALY_BATCH) {
-            let images = self.data.train.batch(indices);
-            let labels = self.data.train.batch_labels(indices);
-            let positions = indices.iter().map(|index| *index as u64);
-            let seeds = seeds(self.recipe.seed, "anomaly attack", positions);
-            let examples = Examples::new(&images, &labels, &seeds);
-            let adversarial = attack.perturb(&executor, &examples)?;
-            statistics.add(&executor, &images, &adversarial, &labels)?;
-            bar.inc(indices.len() as u64);
-        }
-        bar.finish();
-        atomic_file::write(&path, &statistics.to_bytes(&measured))?;
-        Ok(statistics)
+        Ok(atomic_file::write(
+            &path,
+            &statistics.to_bytes(&provenance),
+        )?)
     }
 
     fn network_record(
@@ -360,7 +377,7 @@ impl Run<'_> {
         };
         let bar = Bar::new(self.progress, label, &protocol.attacks, indices.len());
         let deployed = &PackedClassifier::new(packed)?;
-        let findings = with_gradients(network, self.device_choice, |twin| {
+        let findings = with_gradients(network, self.device, |twin| {
             let victim = WithTwin { deployed, twin };
             let victim = Victim::Gradients(&victim);
             evaluate(victim, samples, &protocol, &mut Volatile, &bar)
@@ -369,8 +386,11 @@ impl Run<'_> {
     }
 }
 
-/// Images per batch of the anomaly table; bounds the memory that responses take on the host.
-const ANOMALY_BATCH: usize = 100;
+/// The network without the units that give nothing: they were pruned whole, with all that hangs on them.
+fn without_silent_units(network: Network) -> Result<Network, CompileError> {
+    let groups = UnitGroups::of(&network);
+    Ok(groups.remove(&network, &groups.silent(&network))?)
+}
 
 fn stream_seed(seed: u64, purpose: &str) -> u64 {
     stream(seed, purpose, &[]).next_u64()
@@ -394,30 +414,4 @@ fn read_trained(path: &Path) -> Result<Trained, CompileError> {
         network: archive.network,
         history,
     })
-}
-
-/// Mean and standard deviation of every channel over all pixels of `data`, in units of [0, 1] pixels.
-fn moments(data: &Dataset) -> (Vec<f32>, Vec<f32>) {
-    let [channels, height, width] = data.shape();
-    let map = height * width;
-    let count = (data.len() * map).max(1) as f64;
-    let channel = |channel: usize| {
-        let (mut sum, mut squares) = (0u64, 0u64);
-        for index in 0..data.len() {
-            for &pixel in &data.pixels(index)[channel * map..(channel + 1) * map] {
-                sum += u64::from(pixel);
-                squares += u64::from(pixel) * u64::from(pixel);
-            }
-        }
-        let mean = sum as f64 / count / 255.0;
-        let variance = squares as f64 / count / 255.0f64.powi(2) - mean * mean;
-        // A constant channel carries nothing; any scale will do.
-        let deviation = if variance > 1e-12 {
-            variance.sqrt()
-        } else {
-            1.0
-        };
-        (mean as f32, deviation as f32)
-    };
-    (0..channels).map(channel).unzip()
 }

@@ -1,14 +1,19 @@
-//! Pruning: statistics of a network under attack, criteria that turn them into a score for each weight, rankings.
+//! Pruning: statistics of a network under attack, criteria that turn them into a score for each weight, rankings, and the methods that
+//! prune while a network trains.
 //!
 //! The flow is [`Statistics`] (what the attack does to responses and gradients) → [`Criterion`] (a score for every weight) → [`Target`] (the
-//! weights that stay, in which pieces) → masks in the `Network`. Non-goals: attacks (the caller brings clean and adversarial images) and
-//! training.
+//! weights that stay, in which pieces) → masks. A [`Sparsifier`] decides when, along a training run. Non-goals: attacks (the caller brings
+//! clean and adversarial images) and training.
 
 mod anomaly;
 mod criterion;
 mod granularity;
 mod layer;
+mod method;
 mod ranking;
+mod schedule;
+mod settings;
+mod sparsifier;
 mod statistics;
 
 pub use anomaly::{AnomalyTable, LayerAnomaly, Measure};
@@ -18,9 +23,17 @@ pub use criterion::{
 };
 pub use granularity::Granularity;
 pub use layer::{Layer, layers, prunable, response_values};
+pub use method::{
+    Fixed, FlyingBirdSettings, HarpSettings, HydraSettings, LearnedMaskSettings, RadmmSettings,
+    RankedSettings,
+};
 pub use ranking::{RankingError, Scope, Target};
+pub use schedule::PruningSchedule;
+pub use settings::{MethodSettings, PruneSettings};
+pub use sparsifier::{Moment, Observe, PruneError, Sparsifier, Subject};
 pub use statistics::{Needs, Part, Provenance, Quantity, Statistics, StatisticsError};
 
+use schedule::cubic;
 use sinew_models::Network;
 
 /// Masks `network` down to a target, by falling scores of `criterion`; `seed` decides what it leaves to chance.

@@ -3,8 +3,6 @@
 //! Both are functions of the step, so nothing of them is stored. A step counts by its middle, so that neither the first nor the last one is
 //! wasted at zero. Non-goals: the density of what is pruned along the way (`prune`).
 
-#![cfg_attr(not(test), expect(dead_code, reason = "recipes will name them"))]
-
 use serde::{Deserialize, Serialize};
 
 /// The learning rate along a run, as a recipe spells it.

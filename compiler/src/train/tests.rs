@@ -1,24 +1,19 @@
-//! Resuming to the bit, wherever a run stopped.
+//! Learning, and resuming to the bit wherever a run stopped.
+
+use rand::Rng;
 
 use super::*;
-use crate::data::Dataset;
-use crate::execute::DeviceChoice;
-use crate::testing::{train_settings, two_layers};
-
-/// Dark and bright noise, 1×6×6.
-fn images(count: usize) -> Dataset {
-    let labels: Vec<u16> = (0..count).map(|index| (index % 2) as u16).collect();
-    let pixel = |index: usize| (index * 37 % 101) as u8 + if index / 36 % 2 == 1 { 120 } else { 0 };
-    let pixels = (0..count * 36).map(pixel).collect();
-    let classes = vec!["dark".to_owned(), "bright".to_owned()];
-    Dataset::new("noise", classes, [1, 6, 6], pixels, labels).unwrap()
-}
+use crate::attack::{Pgd, ThreatModel};
+use crate::evaluate::accuracy_under;
+use crate::gradients::trainable;
+use crate::prune::{Fixed, Needs, Statistics};
+use crate::seed::stream;
+use crate::testing::{dark_and_bright, train_settings, two_layers};
 
 /// A run with seed 3 and ε = 0.05.
 fn run<'a>(
     settings: &'a TrainSettings,
     (train, validation): (&'a Dataset, &'a Dataset),
-    device: &'a Device,
     checkpoint: &'a Path,
 ) -> TrainRun<'a> {
     TrainRun {
@@ -27,36 +22,51 @@ fn run<'a>(
         seed: 3,
         train,
         validation,
-        device,
+        teacher: None,
+        device: DeviceChoice::Cpu,
         checkpoint,
     }
 }
 
+/// For methods that measure nothing.
+fn unobserved(network: &Network, needs: &Needs) -> Result<Statistics, ComputeError> {
+    assert!(needs.is_empty(), "nothing is to be measured");
+    Ok(Statistics::new(network, needs))
+}
+
+/// Trains a network whose masks stay.
+fn train_fixed(
+    run: &TrainRun<'_>,
+    initial: Network,
+) -> Result<(Network, Vec<EpochRecord>), TrainError> {
+    let hidden = Progress::hidden();
+    train(run, initial, &mut Fixed, &mut unobserved, &hidden, "train")
+}
+
 #[test]
 fn a_run_that_stops_in_the_middle_of_an_epoch_ends_in_the_same_bits() {
-    let device = DeviceChoice::Cpu.open().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (train_images, validation) = (images(80), images(20));
+    let (train_images, validation) = (dark_and_bright(80), dark_and_bright(20));
     let settings = train_settings();
     let mut network = two_layers();
     let count = network.parameters()[0].values().len();
     network.parameters_mut()[0].set_mask((0..count).map(|weight| weight % 3 != 1).collect());
     let paths =
         [0, 1, 3].map(|steps| (steps, folder.path().join(format!("stopped after {steps}"))));
-    let run = |checkpoint| run(&settings, (&train_images, &validation), &device, checkpoint);
-    let hidden = Progress::hidden();
-    let expected = train(&run(&paths[0].1), network.clone(), &hidden, "train").unwrap();
+    let run = |checkpoint| run(&settings, (&train_images, &validation), checkpoint);
+    let expected = train_fixed(&run(&paths[0].1), network.clone()).unwrap();
 
     for (steps, path) in &paths[1..] {
         let stopped = run(path);
-        let mut session = Session::open(&stopped, &network).unwrap();
+        let mut fixed = Fixed;
+        let mut session = Session::open(&stopped, &network, &mut fixed).unwrap();
         let order = session.epoch_order();
         for _ in 0..*steps {
-            session.step(&order).unwrap();
+            session.step(&order, &mut unobserved).unwrap();
         }
         session.save().unwrap();
         drop(session);
-        let resumed = train(&stopped, network.clone(), &hidden, "train").unwrap();
+        let resumed = train_fixed(&stopped, network.clone()).unwrap();
         assert_eq!(resumed, expected);
     }
     let weights = expected.0.parameters()[0].values();
@@ -70,21 +80,15 @@ fn a_run_that_stops_in_the_middle_of_an_epoch_ends_in_the_same_bits() {
 
 #[test]
 fn training_learns_and_keeps_the_best_epoch() {
-    let device = DeviceChoice::Cpu.open().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (train_images, validation) = (images(160), images(40));
+    let (train_images, validation) = (dark_and_bright(160), dark_and_bright(40));
     let settings = TrainSettings {
         epochs: 6,
         ..train_settings()
     };
     let checkpoint = folder.path().join("checkpoint");
-    let run = run(
-        &settings,
-        (&train_images, &validation),
-        &device,
-        &checkpoint,
-    );
-    let (network, history) = train(&run, two_layers(), &Progress::hidden(), "train").unwrap();
+    let run = run(&settings, (&train_images, &validation), &checkpoint);
+    let (network, history) = train_fixed(&run, two_layers()).unwrap();
     assert!(
         history.last().unwrap().loss < 0.5 * history[0].loss,
         "{history:?}"
@@ -94,25 +98,24 @@ fn training_learns_and_keeps_the_best_epoch() {
         .map(|r| r.robust_accuracy)
         .fold(0.0, f64::max);
     assert!(best >= 0.9, "{history:?}");
-    let model = Executor::new(&network, &device);
+    let model = trainable(&network, run.device).unwrap();
     let seed = stream(run.seed, "validation attack", &[]).next_u64();
     let attack = Pgd::new(ThreatModel::linf(run.epsilon), settings.validation_steps);
-    let accuracy = accuracy_under(&model, &attack, &validation, seed).unwrap();
+    let accuracy = accuracy_under(&*model, &attack, &validation, seed).unwrap();
     assert_eq!(accuracy.robust, best);
 }
 
 #[test]
 fn a_diverging_run_says_so() {
-    let device = DeviceChoice::Cpu.open().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let data = images(80);
+    let data = dark_and_bright(80);
     let settings = TrainSettings {
-        learning_rate: 1e30,
+        learning_rate: LearningRate::Constant { rate: 1e30 },
         ..train_settings()
     };
     let checkpoint = folder.path().join("checkpoint");
-    let run = run(&settings, (&data, &data), &device, &checkpoint);
-    let error = train(&run, two_layers(), &Progress::hidden(), "train").unwrap_err();
+    let run = run(&settings, (&data, &data), &checkpoint);
+    let error = train_fixed(&run, two_layers()).unwrap_err();
     assert!(
         matches!(error, TrainError::Diverged { epoch: 1, .. }),
         "{error}"

@@ -5,8 +5,11 @@ use std::fs;
 use sinew::data::Dataset;
 use sinew::execute::DeviceChoice;
 use sinew::progress::Progress;
-use sinew::train::{Adversary, TrainRun, TrainSettings, train};
-use sinew_models::{Archive, Role};
+use sinew::prune::{Fixed, Needs, Statistics};
+use sinew::train::{
+    Adversary, Augmentation, LearningRate, Stopping, TrainRun, TrainSettings, TrainingLoss, train,
+};
+use sinew_models::{Archive, Network, Role};
 use sinew_tests::network::{INPUT_SHAPES, numbers, random, zoo_network};
 
 #[test]
@@ -29,14 +32,23 @@ fn training_leaves_pruned_weights_at_exactly_zero_and_moves_all_others() {
     let (train_data, validation) = (data(40), data(10));
     let settings = TrainSettings {
         adversary: Adversary::Pgd { steps: 1 },
+        loss: TrainingLoss::default(),
+        distillation: None,
+        penalty: None,
         epochs: 2,
         batch_size: 10,
-        learning_rate: 0.05,
-        warm_up: 0.25,
+        learning_rate: LearningRate::Cosine {
+            highest: 0.05,
+            warm_up: 0.25,
+        },
+        epsilon_warm_up: 0.0,
         momentum: 0.9,
         weight_decay: 5e-4,
+        weight_perturbation: 0.0,
         average_decay: 0.5,
+        augmentation: Augmentation::default(),
         validation_steps: 1,
+        stopping: Stopping::default(),
     };
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("checkpoint");
@@ -46,10 +58,20 @@ fn training_leaves_pruned_weights_at_exactly_zero_and_moves_all_others() {
         seed: 7,
         train: &train_data,
         validation: &validation,
-        device: &DeviceChoice::Cpu.open().unwrap(),
+        teacher: None,
+        device: DeviceChoice::Cpu,
         checkpoint: &checkpoint,
     };
-    let (trained, _) = train(&run, network.clone(), &Progress::hidden(), "train").unwrap();
+    let mut unobserved = |network: &Network, needs: &Needs| Ok(Statistics::new(network, needs));
+    let (trained, _) = train(
+        &run,
+        network.clone(),
+        &mut Fixed,
+        &mut unobserved,
+        &Progress::hidden(),
+        "train",
+    )
+    .unwrap();
     let saved = Archive::from_bytes(&fs::read(&checkpoint).unwrap()).unwrap();
     for (before, after) in network.parameters().iter().zip(trained.parameters()) {
         if before.role() != Role::Weight {

@@ -30,6 +30,12 @@ pub enum TrainingLoss {
     Mart(Mart),
 }
 
+impl Default for TrainingLoss {
+    fn default() -> Self {
+        Self::CrossEntropy(CrossEntropy::default())
+    }
+}
+
 /// What training lowers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {

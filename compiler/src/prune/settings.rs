@@ -1,0 +1,154 @@
+//! How a network is pruned, as a recipe spells it.
+
+use serde::{Deserialize, Serialize};
+
+use super::method::{
+    FlyingBird, FlyingBirdSettings, Harp, HarpSettings, Hydra, HydraSettings, LearnedMask,
+    LearnedMaskSettings, Radmm, RadmmSettings, Ranked, RankedSettings,
+};
+use super::{Granularity, Scope, Sparsifier, Target};
+use crate::named;
+
+/// What is removed, by which method, and what it may look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PruneSettings {
+    /// Who decides.
+    #[serde(deserialize_with = "named::read")]
+    pub method: MethodSettings,
+    /// Fraction of all weights to remove; with whole units, fraction of the units.
+    pub sparsity: f64,
+    /// What is removed at a time.
+    #[serde(default, deserialize_with = "named::read")]
+    pub granularity: Granularity,
+    /// What is compared with what.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Fraction of its weights that every layer keeps.
+    #[serde(default = "usual_floor")]
+    pub density_floor: f64,
+    /// Training images on which a network is measured.
+    #[serde(default = "usual_samples")]
+    pub samples: usize,
+    /// Steps of the PGD attack on them.
+    #[serde(default = "usual_steps")]
+    pub steps: usize,
+}
+
+fn usual_floor() -> f64 {
+    0.002
+}
+
+fn usual_samples() -> usize {
+    500
+}
+
+fn usual_steps() -> usize {
+    5
+}
+
+/// A method with its constants. All of them have defaults, so that a name is enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodSettings {
+    /// By a criterion, at once or gradually.
+    Ranked(RankedSettings),
+    /// Scores learnt together with the weights, under pressure of their units' anomaly.
+    LearnedMask(LearnedMaskSettings),
+    /// Scores learnt while weights stand still.
+    Hydra(HydraSettings),
+    /// The same with densities of layers.
+    Harp(HarpSettings),
+    /// Weights pulled to their pruned version.
+    Radmm(RadmmSettings),
+    /// Sparse from the first step, with moving connections.
+    FlyingBird(FlyingBirdSettings),
+}
+
+impl MethodSettings {
+    fn sparsifier(&self, target: Target, seed: u64) -> Box<dyn Sparsifier> {
+        match self {
+            Self::Ranked(settings) => Box::new(Ranked::new(settings.clone(), target, seed)),
+            Self::LearnedMask(settings) => {
+                Box::new(LearnedMask::new(settings.clone(), target, seed))
+            }
+            Self::Hydra(settings) => Box::new(Hydra::new(*settings, target)),
+            Self::Harp(settings) => Box::new(Harp::new(*settings, target)),
+            Self::Radmm(settings) => Box::new(Radmm::new(*settings, target)),
+            Self::FlyingBird(settings) => Box::new(FlyingBird::new(*settings, target)),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let fraction = |key: &str, x: f64| {
+            let outside = !(x > 0.0 && x < 1.0);
+            outside.then(|| format!("{key}: {x} is not between 0 and 1"))
+        };
+        let not_negative = |key: &str, x: f64| {
+            let outside = !(x.is_finite() && x >= 0.0);
+            outside.then(|| format!("{key}: {x} is not 0 or more"))
+        };
+        let some = |key: &str, n: usize| (n == 0).then(|| format!("{key}: must be at least 1"));
+        match self {
+            Self::Ranked(s) => (s.criterion.problem().map(|p| format!("criterion.{p}")))
+                .or_else(|| s.schedule.problem().map(|p| format!("schedule.{p}"))),
+            Self::LearnedMask(s) => (s.start.problem().map(|p| format!("start.{p}")))
+                .or_else(|| not_negative("score_rate", s.score_rate))
+                .or_else(|| not_negative("anomaly", s.anomaly))
+                .or_else(|| fraction("anneal", s.anneal))
+                .or_else(|| fraction("freeze", s.freeze))
+                .or_else(|| {
+                    let early = s.freeze < s.anneal;
+                    early.then(|| format!("freeze: {} is before anneal", s.freeze))
+                }),
+            Self::Hydra(s) => {
+                not_negative("score_rate", s.score_rate).or_else(|| fraction("learn", s.learn))
+            }
+            Self::Harp(s) => (not_negative("score_rate", s.score_rate))
+                .or_else(|| not_negative("penalty", s.penalty))
+                .or_else(|| fraction("learn", s.learn)),
+            Self::Radmm(s) => (not_negative("penalty", s.penalty))
+                .or_else(|| fraction("pull", s.pull))
+                .or_else(|| some("updates", s.updates)),
+            Self::FlyingBird(s) => (fraction("drop", s.drop))
+                .or_else(|| fraction("explore", s.explore))
+                .or_else(|| some("updates", s.updates)),
+        }
+    }
+}
+
+impl PruneSettings {
+    /// The method, ready for a run with this seed.
+    pub fn sparsifier(&self, seed: u64) -> Box<dyn Sparsifier> {
+        self.method.sparsifier(self.target(), seed)
+    }
+
+    /// What is to be left in the end.
+    pub fn target(&self) -> Target {
+        Target {
+            sparsity: self.sparsity,
+            granularity: self.granularity,
+            scope: self.scope,
+            density_floor: self.density_floor,
+        }
+    }
+
+    /// The first setting that cannot be used, as "key: problem".
+    pub fn problem(&self) -> Option<String> {
+        let room = 1.0 - self.sparsity + f64::EPSILON;
+        match self {
+            s if !(0.0..1.0).contains(&s.sparsity) => Some(format!(
+                "sparsity: {} is not in [0, 1): it is the fraction of weights to remove",
+                s.sparsity
+            )),
+            s if !(0.0..=room).contains(&s.density_floor) => Some(format!(
+                "density_floor: {} is not between 0 and 1 − sparsity",
+                s.density_floor
+            )),
+            s if s.samples == 0 => Some("samples: must be at least 1".to_owned()),
+            s if s.steps == 0 => Some("steps: must be at least 1".to_owned()),
+            s => (s.granularity.problem(s.sparsity))
+                .or_else(|| s.method.problem().map(|p| format!("method.{p}"))),
+        }
+    }
+}
