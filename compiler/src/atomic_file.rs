@@ -25,6 +25,24 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<(), WriteError> {
     })
 }
 
+/// Gives the file `from` another name `to`, which nobody has yet; where the file system cannot do that, its contents are copied. Whoever
+/// replaces one of the two later, as [`write`] does, leaves the other alone.
+///
+/// # Errors
+/// As the file system says.
+pub fn share(from: &Path, to: &Path) -> Result<(), WriteError> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    match fs::read(from) {
+        Ok(contents) => write(to, &contents),
+        Err(source) => Err(WriteError {
+            path: to.to_owned(),
+            source,
+        }),
+    }
+}
+
 /// Creates a folder and its parents.
 ///
 /// # Errors

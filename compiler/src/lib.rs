@@ -10,6 +10,7 @@ pub mod backprop;
 pub mod benchmark;
 pub mod classifier;
 pub mod cli;
+pub mod compare;
 pub mod corruption;
 pub mod data;
 pub mod evaluate;

@@ -7,11 +7,13 @@ use std::fmt;
 use std::iter;
 use std::marker::PhantomData;
 
+use serde::Serialize;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
-    VariantAccess, Visitor,
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess,
+    IntoDeserializer, MapAccess, VariantAccess, Visitor,
 };
+use serde_json::{Map, Value};
 
 /// Reads an enum from a name, whose fields then take their defaults, or from a table with the name as its only key.
 ///
@@ -21,6 +23,57 @@ pub(crate) fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     deserializer.deserialize_any(Choice(PhantomData))
+}
+
+/// A choice as people read it: its name, with those settings behind it that are not the usual ones. A bare name must be enough for it.
+pub(crate) fn name<T: Serialize + DeserializeOwned>(choice: &T) -> String {
+    let (name, settings) = spelled(choice);
+    let usual: T = read(Value::from(name.as_str())).expect("a name will do");
+    let (_, usual) = spelled(&usual);
+    let changed = settings
+        .into_iter()
+        .filter(|(key, value)| usual.get(key) != Some(value));
+    let changed: Vec<String> = changed
+        .map(|(key, value)| format!("{key}={}", short(&value)))
+        .collect();
+    match changed.as_slice() {
+        [] => name,
+        changed => format!("{name}({})", changed.join(",")),
+    }
+}
+
+/// Name and settings.
+fn spelled<T: Serialize>(choice: &T) -> (String, Map<String, Value>) {
+    match serde_json::to_value(choice).expect("plain data") {
+        Value::String(name) => (name, Map::new()),
+        Value::Object(fields) => {
+            let (name, fields) = fields.into_iter().next().expect("one variant");
+            (name, fields.as_object().cloned().unwrap_or_default())
+        }
+        _ => unreachable!("variants are names or objects"),
+    }
+}
+
+/// A setting in a few letters.
+fn short(value: &Value) -> String {
+    match value {
+        Value::String(word) => word.clone(),
+        Value::Object(fields) if fields.len() == 1 => {
+            let (name, inner) = fields.iter().next().expect("one field");
+            match inner.as_object() {
+                Some(settings) if settings.is_empty() => name.clone(),
+                _ => format!("{name}:{}", short(inner)),
+            }
+        }
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(key, value)| format!("{key}={}", short(value)))
+                .collect();
+            format!("({})", fields.join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 struct Choice<T>(PhantomData<T>);

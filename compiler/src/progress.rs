@@ -99,7 +99,7 @@ impl Lines {
 
     /// Another line: work without a known end.
     pub fn spinner(&self, label: impl Into<Cow<'static, str>>) -> ProgressBar {
-        self.line(label, "{prefix:>28} {spinner} {elapsed:>4}", 1)
+        self.line(label, "{prefix:>28} {spinner} {elapsed:>4}  {msg}", 1)
     }
 
     /// Takes all lines away.

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::attack::AttackSettings;
+use crate::attack::{AttackSettings, Suite};
 use crate::data::ImageSettings;
 use crate::foreign::{self, InputSettings};
-use crate::prune::PruneSettings;
+use crate::prune::{
+    Criterion, Granularity, Magnitude, MethodSettings, PruneSettings, PruningSchedule,
+    RankedSettings, Scope,
+};
 use crate::train::TrainSettings;
 
 /// The form of recipe this version reads.
@@ -69,6 +72,19 @@ pub struct EvaluateSettings {
     pub samples: usize,
     /// Attacks, each on all images.
     pub attacks: Vec<AttackSettings>,
+    /// A suite besides; none if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<SuiteSettings>,
+}
+
+/// A suite of attacks on the first test images, each attack on the survivors of those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteSettings {
+    /// Which.
+    pub name: Suite,
+    /// Test images; all if there are fewer.
+    pub samples: usize,
 }
 
 /// A recipe that cannot be used.
@@ -151,6 +167,23 @@ impl Recipe {
         }
     }
 
+    /// The recipe of the dense network alone, in which nothing is left that has no influence on it: runs with equal ones share their parent.
+    pub fn parent(&self) -> Self {
+        let mut parent = self.clone();
+        parent.prune.method = MethodSettings::Ranked(RankedSettings {
+            criterion: Criterion::Magnitude(Magnitude {}),
+            schedule: PruningSchedule::OneShot,
+        });
+        parent.prune.sparsity = 0.0;
+        parent.prune.scope = Scope::default();
+        parent.prune.density_floor = 0.0;
+        if parent.prune.granularity != Granularity::Unit {
+            parent.prune.granularity = Granularity::Weight;
+        }
+        parent.fine_tune = self.train.clone();
+        parent
+    }
+
     /// The settings for pictures in a recipe's `text`, which may be of another version; `origin` names it in errors.
     ///
     /// # Errors
@@ -189,6 +222,9 @@ impl Recipe {
             }
             r if r.train_images == Some(0) => Some("train_images: must be at least 1".to_owned()),
             r if r.evaluate.samples == 0 => Some("evaluate.samples: must be at least 1".to_owned()),
+            r if r.evaluate.suite.is_some_and(|suite| suite.samples == 0) => {
+                Some("evaluate.suite.samples: must be at least 1".to_owned())
+            }
             r => r.evaluate.attacks.iter().find_map(|attack| {
                 let problem = attack.problem()?;
                 Some(format!("evaluate.attacks: {}: {problem}", attack.name()))
@@ -201,8 +237,13 @@ impl Recipe {
         };
         let image = || Some(format!("image.{}", self.image?.problem()?));
         let prune = || Some(format!("prune.{}", self.prune.problem()?));
+        let parent = || {
+            let problem = "train.distillation: there is no parent before the dense network is trained; it belongs to fine_tune";
+            (self.train.distillation.is_some()).then(|| problem.to_owned())
+        };
         own.or_else(image)
             .or_else(prune)
+            .or_else(parent)
             .or_else(|| of("train", &self.train))
             .or_else(|| of("fine_tune", &self.fine_tune))
     }

@@ -1,6 +1,7 @@
 //! `sinew compile`: the pipeline, from a recipe to a `.sinew` file.
 
 use std::path::{Path, PathBuf};
+use std::{io, process, thread};
 
 use clap::Args;
 
@@ -9,7 +10,7 @@ use super::table::{bytes, grouped, percent, table};
 use super::terminal::{print, print_json};
 use super::{ComputeOptions, OutputOptions};
 use crate::evaluate::Evaluation;
-use crate::pipeline::{NetworkRecord, RunRecord, compile, files};
+use crate::pipeline::{NetworkRecord, RunRecord, compile, compile_parent, files};
 use crate::recipe::Recipe;
 
 /// Train, prune, fine-tune, pack and evaluate as a recipe says; goes on with a run that was interrupted
@@ -26,6 +27,12 @@ pub(super) struct Compile {
     /// Instead of the recipe's seed
     #[arg(long)]
     seed: Option<u64>,
+    /// Stop at the dense network
+    #[arg(long, hide = true)]
+    parent: bool,
+    /// End as soon as standard input does: who started this process holds it, and takes it along whatever kills it
+    #[arg(long, hide = true)]
+    leashed: bool,
     #[command(flatten)]
     compute: ComputeOptions,
     #[command(flatten)]
@@ -34,6 +41,9 @@ pub(super) struct Compile {
 
 impl Compile {
     pub(super) fn run(self) -> Result<(), Failure> {
+        if self.leashed {
+            thread::spawn(end_with_standard_input);
+        }
         self.compute.set_threads()?;
         let mut recipe = Recipe::read(&self.recipe)?;
         if let Some(data) = self.data {
@@ -46,6 +56,10 @@ impl Compile {
             Path::new("runs").join(self.recipe.file_stem().unwrap_or(self.recipe.as_os_str()))
         });
         let progress = self.output_options.progress();
+        if self.parent {
+            let record = compile_parent(&recipe, &folder, self.compute.device, &progress)?;
+            return print_json(&record);
+        }
         let record = compile(&recipe, &folder, self.compute.device, &progress)?;
         if self.output_options.json {
             return print_json(&record);
@@ -57,6 +71,13 @@ impl Compile {
             folder.join(files::MODEL).display()
         ))
     }
+}
+
+/// The run can go on another time: no file is ever half written.
+fn end_with_standard_input() {
+    // An error means the same as the end.
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    process::exit(1);
 }
 
 /// Accuracy, size and sparsity of a run's two networks, header first.
@@ -76,6 +97,14 @@ pub(super) fn rows(record: &RunRecord) -> Vec<Vec<String>> {
         );
         rows.push(row(&label, &|n| {
             percent(n.evaluation.attacks[index].robust_accuracy)
+        }));
+    }
+    if let Some(suite) = &dense.suite {
+        let samples = grouped(suite.samples as u64);
+        let label = format!("accuracy, suite on {samples} images");
+        rows.push(row(&label, &|n| {
+            let suite = n.suite.as_ref().expect("both networks are measured alike");
+            percent(suite.robust_accuracy)
         }));
     }
     rows.push(row("parameters", &|n| grouped(n.parameters as u64)));

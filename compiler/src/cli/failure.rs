@@ -7,6 +7,7 @@ use crate::atomic_file::WriteError;
 use crate::attack::Unsuitable;
 use crate::benchmark::BenchmarkError;
 use crate::classifier::ComputeError;
+use crate::compare::{CompareError, PlanError};
 use crate::data::DataError;
 use crate::evaluate::{EvaluateError, JournalError};
 use crate::execute::DeviceError;
@@ -62,6 +63,16 @@ impl Failure {
         Self {
             message,
             kind: Kind::Input,
+        }
+    }
+
+    /// Of processes that did a part, the first of which ended with `code`, if not by a signal.
+    pub(super) fn with_code(message: String, code: Option<i32>) -> Self {
+        let kinds = [Kind::Usage, Kind::Input, Kind::Output, Kind::Device];
+        let kind = kinds.into_iter().find(|kind| Some(*kind as i32) == code);
+        Self {
+            message,
+            kind: kind.unwrap_or(Kind::Internal),
         }
     }
 
@@ -178,6 +189,18 @@ fn evaluate_kind(error: &EvaluateError) -> Kind {
     }
 }
 
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::new(&error, Kind::Input)
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        Self::new(&error, Kind::Output)
+    }
+}
+
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         let kind = match &error {
@@ -197,7 +220,8 @@ impl From<CompileError> for Failure {
             | CompileError::Unsuitable(_)
             | CompileError::Foreign(_)
             | CompileError::Train(
-                TrainError::Diverged { .. }
+                TrainError::Settings(_)
+                | TrainError::Diverged { .. }
                 | TrainError::Checkpoint { .. }
                 | TrainError::Prune(PruneError::Ranking(_) | PruneError::State(_)),
             )

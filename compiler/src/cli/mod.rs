@@ -2,6 +2,7 @@
 
 mod attack;
 mod bench;
+mod compare;
 mod compile;
 mod data;
 mod demo;
@@ -43,6 +44,7 @@ struct Cli {
 enum Command {
     Demo(demo::Demo),
     Compile(compile::Compile),
+    Compare(compare::Compare),
     Attack(attack::AttackCommand),
     Run(run::Run),
     Bench(bench::Bench),
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(command) => command.run(),
         Command::Compile(command) => command.run(),
+        Command::Compare(command) => command.run(),
         Command::Attack(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -32,6 +32,19 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// The same in Markdown. Rows that are too short get empty cells.
+pub(super) fn markdown_table(rows: &[Vec<String>]) -> String {
+    let width = rows[0].len();
+    let line = |row: &Vec<String>| {
+        let mut cells = row.clone();
+        cells.resize(width, String::new());
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let rule = format!("|---{}|\n", "|---:".repeat(width - 1));
+    let body: String = rows[1..].iter().map(line).collect();
+    line(&rows[0]) + &rule + &body
+}
+
 /// 1234567 as "1,234,567".
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();

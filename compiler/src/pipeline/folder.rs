@@ -25,6 +25,8 @@ pub mod files {
     pub const MODEL: &str = "model.sinew";
     /// Every figure of the run.
     pub const RECORD: &str = "run.json";
+    /// What a run may take over from another one with the same parent, in the order of the stages.
+    pub const PARENT: [&str; 4] = [DENSE, ANOMALY, "dense.evaluation.json", "dense.suite.json"];
 }
 
 /// Takes the folder for this process and this run.

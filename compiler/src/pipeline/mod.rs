@@ -5,6 +5,7 @@
 
 mod error;
 mod folder;
+mod measure;
 mod record;
 
 pub use error::CompileError;
@@ -23,15 +24,10 @@ use sinew_models::file::Archive;
 use sinew_models::zoo::{self, ZooOptions};
 
 use crate::atomic_file;
-use crate::attack::{Circumstances, NamedAttack, ThreatModel, Victim};
-use crate::classifier::WithTwin;
 use crate::data::{self, DataError, DataSource, Dataset};
-use crate::evaluate::{Bar, Evaluation, PackedClassifier, Protocol, Samples, Volatile, evaluate};
 use crate::execute::DeviceChoice;
 use crate::foreign;
-use crate::gradients::with_gradients;
 use crate::observe::Sample;
-use crate::pack::{self, Manifest};
 use crate::progress::Progress;
 use crate::prune::{self, Fixed, Granularity, Measure, Needs, Sparsifier};
 use crate::recipe::Recipe;
@@ -48,46 +44,41 @@ pub fn compile(
     device: DeviceChoice,
     progress: &Progress,
 ) -> Result<RunRecord, CompileError> {
-    device.open()?;
-    let source = DataSource::from(recipe.data.as_ref());
-    let (train_data, test) = data::load(&source, recipe.image.as_ref(), progress)?;
-    let mut provenance = Provenance {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        recipe: recipe.clone(),
-        device: device.to_string(),
-        network: None,
-        train_data: train_data.hash(),
-        test_data: test.hash(),
-    };
-    let test = test.first(recipe.evaluate.samples);
-    let run = Run {
-        recipe,
-        folder,
-        device,
-        progress,
-        data: Data::new(train_data, test, recipe)?,
-    };
-    // Whatever is wrong with the recipe shows before the folder is claimed for it.
-    let initial = run.initial()?;
-    run.attacks()?;
-    if foreign::is_file(&recipe.network) {
-        provenance.network = Some(foreign::hash(&initial)?);
-    }
+    let (run, initial, provenance) = Run::new(recipe, folder, device, progress)?;
     let _lock = folder::take(folder, &provenance)?;
 
     let dense = run.dense(initial)?;
     run.anomaly(&dense.network, files::ANOMALY)?;
     let sparse = run.sparse(&dense.network)?;
     run.anomaly(&sparse.network, files::SPARSE_ANOMALY)?;
-    let dense_record = run.network_record(&dense, files::DENSE_MODEL, "attack dense")?;
-    let sparse_record = run.network_record(&sparse, files::MODEL, "attack sparse")?;
+    let dense_record = run.network_record(&dense, files::DENSE_MODEL, "dense")?;
+    let sparse_record = run.network_record(&sparse, files::MODEL, "sparse")?;
     let record = RunRecord {
         provenance,
+        training_images: run.data.train.len(),
         dense: dense_record,
         sparse: sparse_record,
     };
     atomic_file::write(&folder.join(files::RECORD), &json(&record))?;
     Ok(record)
+}
+
+/// The stages of [`compile`] that make and measure the dense network alone; [`files::PARENT`] are what they leave for others.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_parent(
+    recipe: &Recipe,
+    folder: &Path,
+    device: DeviceChoice,
+    progress: &Progress,
+) -> Result<NetworkRecord, CompileError> {
+    let (run, initial, provenance) = Run::new(recipe, folder, device, progress)?;
+    let _lock = folder::take(folder, &provenance)?;
+
+    let dense = run.dense(initial)?;
+    run.anomaly(&dense.network, files::ANOMALY)?;
+    run.network_record(&dense, files::DENSE_MODEL, "dense")
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
@@ -144,7 +135,40 @@ struct Run<'a> {
     data: Data,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// A run with the network that its training begins with. Whatever is wrong with the recipe shows here, before a folder is claimed.
+    fn new(
+        recipe: &'a Recipe,
+        folder: &'a Path,
+        device: DeviceChoice,
+        progress: &'a Progress,
+    ) -> Result<(Self, Network, Provenance), CompileError> {
+        device.open()?;
+        let source = DataSource::from(recipe.data.as_ref());
+        let (train_data, test) = data::load(&source, recipe.image.as_ref(), progress)?;
+        let mut provenance = Provenance {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            recipe: recipe.clone(),
+            device: device.to_string(),
+            network: None,
+            train_data: train_data.hash(),
+            test_data: test.hash(),
+        };
+        let run = Self {
+            recipe,
+            folder,
+            device,
+            progress,
+            data: Data::new(train_data, test, recipe)?,
+        };
+        let initial = run.initial()?;
+        run.measurements()?;
+        if foreign::is_file(&recipe.network) {
+            provenance.network = Some(foreign::hash(&initial)?);
+        }
+        Ok((run, initial, provenance))
+    }
+
     fn initial(&self) -> Result<Network, CompileError> {
         let train = &self.data.train;
         let recipe = self.recipe;
@@ -281,69 +305,6 @@ impl Run<'_> {
         )?)
     }
 
-    fn network_record(
-        &self,
-        trained: &Trained,
-        name: &str,
-        label: &str,
-    ) -> Result<NetworkRecord, CompileError> {
-        let network = &trained.network;
-        let manifest = Manifest::new(network, Some(self.recipe));
-        let bytes = pack::pack(network, &manifest)?;
-        let model = self.folder.join(name);
-        atomic_file::write(&model, &bytes)?;
-
-        let path = model.with_extension("evaluation.json");
-        let evaluation = match fs::read(&path) {
-            Ok(found) => match serde_json::from_slice(&found) {
-                Ok(evaluation) if self.asked_for(&evaluation)? => evaluation,
-                Ok(_) => {
-                    let problem = "it belongs to another evaluation".to_owned();
-                    return Err(CompileError::State { path, problem });
-                }
-                Err(error) => {
-                    let problem = error.to_string();
-                    return Err(CompileError::State { path, problem });
-                }
-            },
-            Err(_) => {
-                let evaluation = self.evaluate(network, &bytes, label)?;
-                atomic_file::write(&path, &json(&evaluation))?;
-                evaluation
-            }
-        };
-        Ok(NetworkRecord {
-            parameters: network.nonzero_count(),
-            sparsity: network.sparsity(),
-            bytes: bytes.len() as u64,
-            history: trained.history.clone(),
-            evaluation,
-        })
-    }
-
-    /// Whether an evaluation that was found is the one the recipe asks for: a figure must not get another threat model's label.
-    fn asked_for(&self, found: &Evaluation) -> Result<bool, CompileError> {
-        let recipe = self.recipe;
-        let wanted = self.attacks()?;
-        let wanted = wanted.iter().map(|attack| (&attack.name, attack.budget));
-        let made = found.attacks.iter().map(|a| (&a.name, a.budget));
-        Ok((found.epsilon, found.samples, found.seed)
-            == (recipe.epsilon, self.data.test.len(), recipe.seed)
-            && made.eq(wanted))
-    }
-
-    /// The attacks that the recipe asks for.
-    fn attacks(&self) -> Result<Vec<NamedAttack<'static>>, CompileError> {
-        let at = Circumstances {
-            threat: ThreatModel::linf(self.recipe.epsilon),
-            classes: self.data.test.classes().len(),
-            surrogate: None,
-        };
-        let settings = self.recipe.evaluate.attacks.iter();
-        let attacks: Result<_, _> = settings.map(|settings| settings.attack(&at)).collect();
-        Ok(attacks?)
-    }
-
     /// A training stage's result, which must be about images such as this run's.
     fn read_trained(&self, path: &Path) -> Result<Trained, CompileError> {
         let trained = read_trained(path)?;
@@ -355,34 +316,6 @@ impl Run<'_> {
             path: path.to_owned(),
             problem: "its network is for other images".to_owned(),
         })
-    }
-
-    /// The packed model is attacked; the gradients are those of its float twin.
-    fn evaluate(
-        &self,
-        network: &Network,
-        packed: &[u8],
-        label: &str,
-    ) -> Result<Evaluation, CompileError> {
-        let protocol = Protocol {
-            threat: ThreatModel::linf(self.recipe.epsilon),
-            attacks: self.attacks()?,
-            alone: true,
-            seed: self.recipe.seed,
-        };
-        let indices: Vec<usize> = (0..self.data.test.len()).collect();
-        let samples = Samples {
-            data: &self.data.test,
-            indices: &indices,
-        };
-        let bar = Bar::new(self.progress, label, &protocol.attacks, indices.len());
-        let deployed = &PackedClassifier::new(packed)?;
-        let findings = with_gradients(network, self.device, |twin| {
-            let victim = WithTwin { deployed, twin };
-            let victim = Victim::Gradients(&victim);
-            evaluate(victim, samples, &protocol, &mut Volatile, &bar)
-        })?;
-        Ok(findings?.evaluation)
     }
 }
 

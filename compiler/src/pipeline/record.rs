@@ -45,6 +45,8 @@ pub struct RunRecord {
     /// What decided it.
     #[serde(flatten)]
     pub provenance: Provenance,
+    /// Training images that an epoch passes over.
+    pub training_images: usize,
     /// The trained parent.
     pub dense: NetworkRecord,
     /// The product.
@@ -64,4 +66,7 @@ pub struct NetworkRecord {
     pub history: Vec<EpochRecord>,
     /// Accuracy, clean and attacked, on test images.
     pub evaluation: Evaluation,
+    /// The same under the suite that the recipe asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<Evaluation>,
 }

@@ -1,12 +1,13 @@
 //! How a network is pruned, as a recipe spells it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::method::{
     FlyingBird, FlyingBirdSettings, Harp, HarpSettings, Hydra, HydraSettings, LearnedMask,
     LearnedMaskSettings, Radmm, RadmmSettings, Ranked, RankedSettings,
 };
-use super::{Granularity, Scope, Sparsifier, Target};
+use super::{Granularity, PruningSchedule, Scope, Sparsifier, Target};
 use crate::named;
 
 /// What is removed, by which method, and what it may look at.
@@ -79,6 +80,44 @@ impl MethodSettings {
         }
     }
 
+    /// The method with this name, with its usual constants: a method's own name, a criterion's for pruning at once, or a criterion's
+    /// behind `gradual-`.
+    ///
+    /// # Errors
+    /// What names there are.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let (criterion, schedule) = match name.strip_prefix("gradual-") {
+            Some(criterion) => (criterion, "gradual"),
+            None => (name, "one-shot"),
+        };
+        let schedule = named::read(Value::from(schedule)).expect("a name will do");
+        match named::read(Value::from(criterion)) {
+            Ok(criterion) => Ok(Self::Ranked(RankedSettings {
+                criterion,
+                schedule,
+            })),
+            Err(no_criterion) => {
+                named::read(Value::from(name)).map_err(|no_method: serde_json::Error| {
+                    format!("{no_method}; {no_criterion}, or one of these behind `gradual-`")
+                })
+            }
+        }
+    }
+
+    /// The name, as [`named`](Self::named) reads it, with those constants behind it that are not the usual ones.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Ranked(RankedSettings {
+                criterion,
+                schedule,
+            }) => match schedule {
+                PruningSchedule::OneShot => criterion.name(),
+                gradual => format!("{}-{}", named::name(gradual), criterion.name()),
+            },
+            other => named::name(other),
+        }
+    }
+
     fn problem(&self) -> Option<String> {
         let fraction = |key: &str, x: f64| {
             let outside = !(x > 0.0 && x < 1.0);
@@ -148,7 +187,28 @@ impl PruneSettings {
             s if s.samples == 0 => Some("samples: must be at least 1".to_owned()),
             s if s.steps == 0 => Some("steps: must be at least 1".to_owned()),
             s => (s.granularity.problem(s.sparsity))
-                .or_else(|| s.method.problem().map(|p| format!("method.{p}"))),
+                .or_else(|| s.method.problem().map(|p| format!("method.{p}")))
+                .or_else(|| s.misfit()),
         }
+    }
+
+    /// A setting that the method would have to ignore.
+    fn misfit(&self) -> Option<String> {
+        let problem = match (&self.method, self.granularity) {
+            (MethodSettings::FlyingBird(_), Granularity::Unit) => {
+                "granularity: units that are gone cannot grow again, so flying-bird takes weight, block"
+            }
+            (MethodSettings::FlyingBird(_), Granularity::NM { .. }) => {
+                "granularity: n-m leaves no connection to move, so flying-bird takes weight, block"
+            }
+            (MethodSettings::Harp(_), Granularity::NM { .. }) => {
+                "granularity: n-m decides the density of every layer, so harp takes weight, block, unit"
+            }
+            (MethodSettings::Harp(_), _) if self.scope != Scope::Global => {
+                "scope: harp learns the density of every layer; leave it out"
+            }
+            _ => return None,
+        };
+        Some(problem.to_owned())
     }
 }

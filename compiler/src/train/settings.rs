@@ -67,7 +67,8 @@ pub enum Adversary {
         #[serde(default = "usual_noise")]
         noise: f32,
     },
-    /// One gradient from a random point of the ball (Wong, Rice and Kolter, 2020). It can collapse, and ends the run where it does.
+    /// One gradient from a random point of the ball (Wong, Rice and Kolter, 2020). It can collapse; [`Stopping::catastrophic_overfitting`]
+    /// ends the run where it does.
     FgsmRs,
     /// Projected gradient descent with this many steps (Madry et al., 2018).
     Pgd {
@@ -96,6 +97,15 @@ impl Adversary {
             Self::Pgd { steps } => Box::new(Pgd::new(threat, steps)),
             Self::Trades { steps } => Box::new(TradesAttack::new(threat, steps)),
         })
+    }
+
+    /// Gradients that an example costs.
+    pub fn gradients(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::NFgsm { .. } | Self::FgsmRs => 1,
+            Self::Pgd { steps } | Self::Trades { steps } => steps,
+        }
     }
 
     fn problem(self) -> Option<String> {

@@ -1,6 +1,6 @@
 //! An evaluation as people read it: a table in a terminal, a card in Markdown.
 
-use super::super::table::{grouped, percent, table};
+use super::super::table::{grouped, markdown_table, percent, table};
 use super::Report;
 use crate::corruption::{Corruption, SEVERITIES};
 use crate::evaluate::{Check, Status};
@@ -144,27 +144,16 @@ fn rounded(epsilon: f32) -> String {
 
 /// For a model's documentation.
 pub(super) fn markdown(report: &Report) -> String {
-    let table = |rows: &[Vec<String>]| {
-        let width = rows[0].len();
-        let line = |row: &Vec<String>| {
-            let mut cells = row.clone();
-            cells.resize(width, String::new());
-            format!("| {} |\n", cells.join(" | "))
-        };
-        let rule = format!("|---{}|\n", "|---:".repeat(width - 1));
-        let body: String = rows[1..].iter().map(line).collect();
-        line(&rows[0]) + &rule + &body
-    };
     let mut card = format!(
         "## Robustness of {}\n\n{}\n{}.\n",
         report.model.display(),
-        table(&rows(report)),
+        markdown_table(&rows(report)),
         conditions(report)
     );
     if !report.corruptions.is_empty() {
         card += &format!(
             "\nAccuracy on corrupted images, without an adversary:\n\n{}",
-            table(&corruption_rows(report))
+            markdown_table(&corruption_rows(report))
         );
     }
     if report.checks.checks.is_empty() {
@@ -180,7 +169,7 @@ pub(super) fn markdown(report: &Report) -> String {
         card += &format!(
             "\nAccuracy against ε, {} classified images, APGD-CE with 20 steps:\n\n{}",
             first.samples,
-            table(&rows)
+            markdown_table(&rows)
         );
     }
     card += "\nChecks:\n\n";

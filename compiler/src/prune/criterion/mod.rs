@@ -33,7 +33,6 @@ pub use vulnerability::Vulnerability;
 pub use wanda::Wanda;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use sinew_models::Network;
 
 use super::anomaly::Measure;
@@ -157,33 +156,7 @@ impl Criterion {
 
     /// The name, with those parameters behind it that are not the usual ones.
     pub fn name(&self) -> String {
-        let (name, fields) = self.spelled();
-        let usual: Self = named::read(Value::from(name.as_str())).expect("a name will do");
-        let (_, usual) = usual.spelled();
-        let changed = fields
-            .into_iter()
-            .filter(|(key, value)| usual[key] != *value);
-        let changed: Vec<String> = changed
-            .map(|(key, value)| match value.as_str() {
-                Some(word) => format!("{key}={word}"),
-                None => format!("{key}={value}"),
-            })
-            .collect();
-        match changed.as_slice() {
-            [] => name,
-            changed => format!("{name}({})", changed.join(",")),
-        }
-    }
-
-    /// Name and parameters.
-    fn spelled(&self) -> (String, Map<String, Value>) {
-        let value = serde_json::to_value(self).expect("plain data");
-        let Value::Object(fields) = value else {
-            unreachable!("variants with fields are objects");
-        };
-        let (name, fields) = fields.into_iter().next().expect("one variant");
-        let fields = fields.as_object().cloned().unwrap_or_default();
-        (name, fields)
+        named::name(self)
     }
 }
 
