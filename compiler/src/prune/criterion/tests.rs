@@ -1,3 +1,5 @@
+//! Criteria: scores by hand, names and parameters, and finite numbers whatever the statistics are.
+
 use proptest::prelude::*;
 
 use super::*;
