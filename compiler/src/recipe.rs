@@ -237,8 +237,13 @@ impl Recipe {
         };
         let image = || Some(format!("image.{}", self.image?.problem()?));
         let prune = || Some(format!("prune.{}", self.prune.problem()?));
+        let parent = || {
+            let problem = "train.distillation: there is no parent before the dense network is trained; it belongs to fine_tune";
+            (self.train.distillation.is_some()).then(|| problem.to_owned())
+        };
         own.or_else(image)
             .or_else(prune)
+            .or_else(parent)
             .or_else(|| of("train", &self.train))
             .or_else(|| of("fine_tune", &self.fine_tune))
     }

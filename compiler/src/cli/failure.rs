@@ -220,7 +220,8 @@ impl From<CompileError> for Failure {
             | CompileError::Unsuitable(_)
             | CompileError::Foreign(_)
             | CompileError::Train(
-                TrainError::Diverged { .. }
+                TrainError::Settings(_)
+                | TrainError::Diverged { .. }
                 | TrainError::Checkpoint { .. }
                 | TrainError::Prune(PruneError::Ranking(_) | PruneError::State(_)),
             )

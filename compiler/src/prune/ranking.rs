@@ -84,6 +84,41 @@ impl Target {
         scores: &[Vec<f64>],
         sparsity: f64,
     ) -> Result<Vec<Vec<bool>>, RankingError> {
+        let layers = layers(network);
+        let densities: Option<Vec<f64>> = match self.scope {
+            Scope::Global => None,
+            Scope::Layer => Some(vec![1.0; layers.len()]),
+            Scope::Erk => Some(layers.iter().map(|layer| erk(&layer.shape)).collect()),
+        };
+        self.select(network, scores, sparsity, densities.as_deref())
+    }
+
+    /// The same with `densities` of the layers in the place of the scope's. They count up to a factor, which meets the sparsity.
+    ///
+    /// # Errors
+    /// As [`masks`](Self::masks).
+    ///
+    /// # Panics
+    /// If scores or densities are those of another network.
+    pub fn masks_with_densities(
+        &self,
+        network: &Network,
+        scores: &[Vec<f64>],
+        sparsity: f64,
+        densities: &[f64],
+    ) -> Result<Vec<Vec<bool>>, RankingError> {
+        assert_eq!(densities.len(), scores.len(), "densities for every layer");
+        self.select(network, scores, sparsity, Some(densities))
+    }
+
+    /// Ranks all weights with each other, or those of each layer where layers have `densities`.
+    fn select(
+        &self,
+        network: &Network,
+        scores: &[Vec<f64>],
+        sparsity: f64,
+        densities: Option<&[f64]>,
+    ) -> Result<Vec<Vec<bool>>, RankingError> {
         if !(0.0..1.0).contains(&sparsity) {
             return Err(RankingError::Sparsity(sparsity));
         }
@@ -117,22 +152,17 @@ impl Target {
                 pieces: self.granularity.pieces(),
             });
         }
-        let densities: Vec<f64> = match self.scope {
-            Scope::Global => Vec::new(),
-            Scope::Layer => vec![1.0; layers.len()],
-            Scope::Erk => layers.iter().map(|layer| erk(&layer.shape)).collect(),
-        };
-        if densities.is_empty() {
-            selection.keep_anywhere(budget, Limit::AtMost);
-        } else {
+        if let Some(densities) = densities {
             let sizes: Vec<usize> = (0..layers.len()).map(|l| selection.pieces_of(l)).collect();
             let kept: Vec<usize> = (0..layers.len()).map(|l| selection.kept_in(l)).collect();
-            for (layer, share) in share::divide(budget, &sizes, &kept, &densities)
+            for (layer, share) in share::divide(budget, &sizes, &kept, densities)
                 .into_iter()
                 .enumerate()
             {
                 selection.keep_in(layer, share, Limit::AtMost);
             }
+        } else {
+            selection.keep_anywhere(budget, Limit::AtMost);
         }
         if selection.kept_pieces() == 0 {
             selection.keep_anywhere(1, Limit::AtLeast);

@@ -36,10 +36,9 @@ impl PruningSchedule {
         match *self {
             Self::OneShot => (moment.step == 0).then_some(target),
             Self::Gradual { end, times } => {
-                let every = (end * moment.steps as f64 / times as f64).ceil().max(1.0) as usize;
-                let round = moment.step / every;
-                let due = moment.step.is_multiple_of(every) && round < times;
-                due.then(|| cubic(target, (round + 1) as f64 / times as f64))
+                let done = rounds_before(moment, end, times);
+                let now = rounds(moment, end, times);
+                (now > done).then(|| cubic(target, now as f64 / times as f64))
             }
         }
     }
@@ -48,11 +47,7 @@ impl PruningSchedule {
     pub fn finished(&self, moment: &Moment) -> bool {
         match *self {
             Self::OneShot => true,
-            Self::Gradual { end, times } => {
-                let every = (end * moment.steps as f64 / times as f64).ceil().max(1.0) as usize;
-                // The last round comes before the step with this number.
-                moment.step > every * (times - 1)
-            }
+            Self::Gradual { end, times } => rounds_before(moment, end, times) == times,
         }
     }
 
@@ -68,6 +63,22 @@ impl PruningSchedule {
     }
 }
 
+/// Rounds of `times` that are over once the step that comes is. They are spread evenly up to `end`; where there are more of them than steps,
+/// some fall together.
+fn rounds(moment: &Moment, end: f64, times: usize) -> usize {
+    if moment.has_reached(end) {
+        return times;
+    }
+    let begun = (moment.fraction() / end * times as f64) as usize;
+    times.min(begun + 1)
+}
+
+/// Rounds that were over before the step that comes.
+fn rounds_before(moment: &Moment, end: f64, times: usize) -> usize {
+    let before = moment.before();
+    before.map_or(0, |before| rounds(&before, end, times))
+}
+
 /// Sparsity at a fraction of the way, which begins dense: s·(1 − (1 − t)³).
 pub(super) fn cubic(target: f64, way: f64) -> f64 {
     target * (1.0 - (1.0 - way.min(1.0)).powi(3))
@@ -77,7 +88,7 @@ pub(super) fn cubic(target: f64, way: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn rounds(schedule: PruningSchedule, steps: usize) -> Vec<(usize, f64)> {
+    fn pruned(schedule: PruningSchedule, steps: usize) -> Vec<(usize, f64)> {
         let moment = |step| Moment {
             step,
             steps,
@@ -95,12 +106,12 @@ mod tests {
 
     #[test]
     fn one_shot_is_before_the_first_step() {
-        assert_eq!(rounds(PruningSchedule::OneShot, 7), [(0, 0.9)]);
+        assert_eq!(pruned(PruningSchedule::OneShot, 7), [(0, 0.9)]);
     }
 
     #[test]
     fn gradual_follows_the_cubic_and_ends_at_the_target() {
-        let found = rounds(PruningSchedule::Gradual { end: 0.5, times: 5 }, 100);
+        let found = pruned(PruningSchedule::Gradual { end: 0.5, times: 5 }, 100);
         let steps: Vec<usize> = found.iter().map(|(step, _)| *step).collect();
         assert_eq!(steps, [0, 10, 20, 30, 40]);
         // 0.9·(1 − 0.8³) = 0.4392, …, 0.9.
@@ -111,7 +122,19 @@ mod tests {
 
     #[test]
     fn more_rounds_than_steps_still_end() {
-        let found = rounds(PruningSchedule::Gradual { end: 0.9, times: 5 }, 6);
+        let found = pruned(PruningSchedule::Gradual { end: 0.9, times: 5 }, 6);
         assert_eq!(found.last().unwrap().1, 0.9);
+        let found = pruned(
+            PruningSchedule::Gradual {
+                end: 0.9,
+                times: 100,
+            },
+            4,
+        );
+        let steps: Vec<usize> = found.iter().map(|(step, _)| *step).collect();
+        assert_eq!(steps, [0, 1, 2, 3]);
+        // 28 of 100 rounds fall before the second step: 0.25/0.9 of them are over.
+        assert!((found[1].1 - 0.9 * (1.0 - 0.72f64.powi(3))).abs() < 1e-12);
+        assert_eq!(found[3].1, 0.9);
     }
 }

@@ -187,7 +187,28 @@ impl PruneSettings {
             s if s.samples == 0 => Some("samples: must be at least 1".to_owned()),
             s if s.steps == 0 => Some("steps: must be at least 1".to_owned()),
             s => (s.granularity.problem(s.sparsity))
-                .or_else(|| s.method.problem().map(|p| format!("method.{p}"))),
+                .or_else(|| s.method.problem().map(|p| format!("method.{p}")))
+                .or_else(|| s.misfit()),
         }
+    }
+
+    /// A setting that the method would have to ignore.
+    fn misfit(&self) -> Option<String> {
+        let problem = match (&self.method, self.granularity) {
+            (MethodSettings::FlyingBird(_), Granularity::Unit) => {
+                "granularity: units that are gone cannot grow again, so flying-bird takes weight, block"
+            }
+            (MethodSettings::FlyingBird(_), Granularity::NM { .. }) => {
+                "granularity: n-m leaves no connection to move, so flying-bird takes weight, block"
+            }
+            (MethodSettings::Harp(_), Granularity::NM { .. }) => {
+                "granularity: n-m decides the density of every layer, so harp takes weight, block, unit"
+            }
+            (MethodSettings::Harp(_), _) if self.scope != Scope::Global => {
+                "scope: harp learns the density of every layer; leave it out"
+            }
+            _ => return None,
+        };
+        Some(problem.to_owned())
     }
 }

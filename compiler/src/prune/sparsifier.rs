@@ -28,6 +28,17 @@ impl Moment {
     pub fn fraction(&self) -> f64 {
         self.step as f64 / self.steps.max(1) as f64
     }
+
+    /// The step before, if there is one.
+    pub fn before(&self) -> Option<Self> {
+        let step = self.step.checked_sub(1)?;
+        Some(Self { step, ..*self })
+    }
+
+    /// Whether so much of the run is over. Before the last step all of it counts as over, so that what is to happen in a run does.
+    pub fn has_reached(&self, fraction: f64) -> bool {
+        self.fraction() >= fraction || self.step + 1 >= self.steps
+    }
 }
 
 /// What a sparsifier works on.
@@ -47,10 +58,11 @@ impl Subject<'_> {
         let mut network = self.network.clone();
         let parameters = network.parameters_mut().iter_mut();
         for ((parameter, values), mask) in parameters.zip(values).zip(self.masks.iter()) {
-            parameter.set_values(values.clone());
+            // In this order: the mask that the run began with may be narrower.
             if let Some(mask) = mask {
                 parameter.set_mask(mask.clone());
             }
+            parameter.set_values(values.clone());
         }
         network
     }

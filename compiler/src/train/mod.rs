@@ -1,7 +1,7 @@
 //! Adversarial training of a `Network`, resumable to the bit.
 //!
-//! Every step crafts adversarial versions of its images against the network in evaluation mode and descends on their cross-entropy.
-//! After every epoch the averaged weights face PGD on the validation images; the best epoch is the result (early stopping in the
+//! Every step crafts adversarial versions of its images against the network in evaluation mode and descends on their loss, while a
+//! sparsifier says which weights are zero. After every epoch the averaged weights face PGD on the validation images; the best epoch is the result (early stopping in the
 //! sense of Rice, Wong and Kolter, 2020). All randomness is a function of seed, epoch and step.
 //! Non-goals: what is pruned (`prune`), what is reported (`evaluate`).
 
@@ -79,6 +79,9 @@ pub enum TrainError {
         /// What is not finite.
         problem: String,
     },
+    /// Settings that this network or its images cannot be trained with.
+    #[error("train: {0}")]
+    Settings(String),
     /// A checkpoint that cannot be used.
     #[error("resume from {}: {problem}; delete the file to start this stage again", path.display())]
     Checkpoint {
@@ -127,7 +130,8 @@ pub struct TrainRun<'a> {
 /// `observe` measures a network under attack, where the sparsifier asks for it.
 ///
 /// # Errors
-/// If the loss diverges, the sparsity cannot be met, the checkpoint cannot be read or written, or the device fails.
+/// If settings do not fit the network or the images, the loss diverges, the sparsity cannot be met, the checkpoint cannot be read or
+/// written, or the device fails.
 pub fn train(
     run: &TrainRun<'_>,
     initial: Network,
@@ -168,7 +172,8 @@ pub fn train(
         None => bar.finish(),
     }
     let Checkpoint { best, position, .. } = session.checkpoint;
-    Ok((best.unwrap_or_else(|| initial.clone()), position.history))
+    let best = best.expect("the last epoch is settled, if none was before");
+    Ok((best, position.history))
 }
 
 #[cfg(test)]

@@ -138,4 +138,44 @@ mod tests {
         assert_eq!(average[1], 0.0);
         assert_eq!(state.parameters[1..], before.parameters[1..]);
     }
+
+    #[test]
+    fn a_weight_that_is_pruned_on_the_way_loses_its_momentum_and_its_average() {
+        let network = two_layers();
+        let settings = TrainSettings {
+            momentum: 0.5,
+            weight_decay: 0.0,
+            average_decay: 0.5,
+            ..train_settings()
+        };
+        let optimizer = Optimizer::new(&network, &settings);
+        let mut state = State::new(&network);
+        let count = state.parameters[0].len();
+        state.parameters[0].fill(1.0);
+        state.averages[0].fill(1.0);
+        let mut gradients = vec![Vec::new(); state.parameters.len()];
+        let mut step = |state: &mut State, gradient: f32| {
+            gradients[0] = vec![gradient; count];
+            optimizer.descend(state, &gradients, 0.5);
+            optimizer.average(state, 1000);
+            let of = |values: &[Vec<f32>]| values[0][1];
+            [
+                of(&state.parameters),
+                of(&state.velocities),
+                of(&state.averages),
+            ]
+        };
+        assert_eq!(step(&mut state, 1.0), [0.5, 1.0, 0.75]);
+        let mut mask = vec![true; count];
+        mask[1] = false;
+        state.masks[0] = Some(mask);
+        assert_eq!(step(&mut state, 1.0), [0.0, 0.0, 0.0]);
+        // Grown again it starts at zero and at rest.
+        state.masks[0] = Some(vec![true; count]);
+        assert_eq!(step(&mut state, 1.0), [-0.5, 1.0, -0.25]);
+        // Without a gradient a parameter stays, its velocity too.
+        let before = state.clone();
+        optimizer.descend(&mut state, &vec![Vec::new(); before.parameters.len()], 0.5);
+        assert_eq!(state, before);
+    }
 }

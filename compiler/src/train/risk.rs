@@ -28,19 +28,26 @@ pub(super) struct Known<'a> {
 }
 
 impl Risk {
-    /// Distillation happens only where there is a parent.
-    pub(super) fn new(settings: &TrainSettings, network: &Network, has_teacher: bool) -> Self {
+    /// What the settings lower.
+    ///
+    /// # Errors
+    /// "key: problem", if that would be nothing.
+    pub(super) fn new(settings: &TrainSettings, network: &Network) -> Result<Self, String> {
         let mut points = match settings.penalty {
             Some(_) => response_values(network),
             None => Vec::new(),
         };
         // The last layer's units are the logits.
         points.pop();
-        let distillation = settings.distillation.filter(|_| has_teacher);
-        Self {
+        if settings.penalty.is_some() && points.is_empty() {
+            return Err(
+                "penalty: it looks at all layers but the last, and there is no other".to_owned(),
+            );
+        }
+        Ok(Self {
             objective: Objective {
                 loss: settings.loss,
-                distillation,
+                distillation: settings.distillation,
             },
             penalty: settings.penalty,
             units: points
@@ -48,17 +55,12 @@ impl Risk {
                 .map(|p| network.shape(*p).as_map()[0])
                 .collect(),
             points,
-        }
+        })
     }
 
     /// Whether the clean images are a batch of the request too, before the adversarial ones.
     pub(super) fn needs_clean(&self) -> bool {
         self.objective.needs_clean() || self.penalty.is_some()
-    }
-
-    /// Whether the parent is asked.
-    pub(super) fn needs_teacher(&self) -> bool {
-        self.objective.distillation.is_some()
     }
 
     /// Values that the loss sees.
@@ -90,3 +92,6 @@ impl Risk {
         (value, slopes)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,12 +13,12 @@ use super::schedule::epsilon;
 use super::stopping::{Epoch, Stopped};
 use super::{EpochRecord, TrainError, TrainRun};
 use crate::attack::{Examples, Pgd, ThreatModel};
-use crate::classifier::decision;
+use crate::classifier::{ComputeError, decision};
 use crate::evaluate::accuracy_under;
 use crate::gradients::trainable;
 use crate::prune::{Moment, Observe, Sparsifier, Subject};
 use crate::seed::{seeds, stream};
-use crate::trainable::{Normalization, Request, Trainable};
+use crate::trainable::{Normalization, Request, Responses, Trainable};
 
 /// Of the running statistics of batch norm, per training step.
 const STATISTICS_MOMENTUM: f32 = 0.1;
@@ -27,7 +27,7 @@ pub(super) struct Session<'a> {
     run: &'a TrainRun<'a>,
     initial: &'a Network,
     engine: Box<dyn Trainable + 'a>,
-    /// The parent, where it is listened to.
+    /// The parent, where there is a distillation.
     teacher: Option<Box<dyn Trainable + 'a>>,
     risk: Risk,
     /// Mean of each channel of the training images: what cutout leaves.
@@ -45,6 +45,20 @@ impl<'a> Session<'a> {
         initial: &'a Network,
         sparsifier: &'a mut dyn Sparsifier,
     ) -> Result<Self, TrainError> {
+        let settings = run.settings;
+        let augmentation = settings.augmentation.problem(run.train.shape());
+        if let Some(problem) = augmentation {
+            return Err(TrainError::Settings(format!("augmentation.{problem}")));
+        }
+        let risk = Risk::new(settings, initial).map_err(TrainError::Settings)?;
+        let teacher = match (settings.distillation, run.teacher) {
+            (None, _) => None,
+            (Some(_), Some(network)) => Some(trainable(network, run.device)?),
+            (Some(_), None) => {
+                let problem = "distillation: there is no parent to listen to";
+                return Err(TrainError::Settings(problem.to_owned()));
+            }
+        };
         let checkpoint = if run.checkpoint.exists() {
             let (checkpoint, state) = Checkpoint::load(run.checkpoint, initial)?;
             sparsifier.restore(initial, state)?;
@@ -56,16 +70,12 @@ impl<'a> Session<'a> {
                 best: None,
             }
         };
-        let batch_size = run.settings.batch_size.min(run.train.len());
-        let teacher = run.teacher.filter(|_| run.settings.distillation.is_some());
-        let teacher = teacher
-            .map(|network| trainable(network, run.device))
-            .transpose()?;
+        let batch_size = settings.batch_size.min(run.train.len());
         Ok(Self {
             run,
             initial,
             engine: trainable(initial, run.device)?,
-            risk: Risk::new(run.settings, initial, teacher.is_some()),
+            risk,
             teacher,
             fill: run.train.moments().0,
             sparsifier,
@@ -93,7 +103,7 @@ impl<'a> Session<'a> {
         self.run
             .settings
             .stopping
-            .after(&epochs.collect::<Vec<_>>())
+            .after(early, &epochs.collect::<Vec<_>>())
     }
 
     pub(super) fn finished_steps(&self) -> usize {
@@ -127,49 +137,58 @@ impl<'a> Session<'a> {
         values
     }
 
-    /// One step on the next batch of the epoch.
-    pub(super) fn step(&mut self, order: &[usize], observe: Observe<'_>) -> Result<(), TrainError> {
-        let run = self.run;
-        let moment = self.moment();
-        let state = &mut self.checkpoint.state;
-        let mut subject = Subject {
-            network: self.initial,
-            parameters: &mut state.parameters,
-            masks: &mut state.masks,
-        };
-        self.sparsifier.prepare(&moment, &mut subject, observe)?;
-
-        let position = &self.checkpoint.position;
+    /// The next batch of the epoch, augmented, and its labels.
+    fn batch(&self, order: &[usize]) -> (Vec<f32>, Vec<usize>) {
+        let (run, position) = (self.run, &self.checkpoint.position);
         let batch = &order[position.step * self.batch_size..][..self.batch_size];
-        let (at, epoch) = (
-            [position.epoch as u64, position.step as u64],
-            position.epoch,
-        );
-        let labels = run.train.batch_labels(batch);
         let mut images = run.train.batch(batch);
-        let moment_of_images = augment::Moment {
+        let moment = augment::Moment {
             seed: run.seed,
-            epoch,
+            epoch: position.epoch,
         };
-        let settings = run.settings;
         let shape = run.train.shape();
-        (settings.augmentation).apply(&mut images, shape, &self.fill, moment_of_images, batch);
+        (run.settings.augmentation).apply(&mut images, shape, &self.fill, moment, batch);
+        (images, run.train.batch_labels(batch))
+    }
+
+    /// The adversarial versions of a batch for the network as the engine has it; in plain training the batch itself.
+    fn crafted(
+        &self,
+        moment: &Moment,
+        images: &[f32],
+        labels: &[usize],
+    ) -> Result<Vec<f32>, ComputeError> {
+        let (run, settings) = (self.run, self.run.settings);
+        let warm_up = settings.epsilon_warm_up;
+        let epsilon = epsilon(run.epsilon, warm_up, moment.step, moment.steps);
+        let Some(attack) = settings.adversary.attack(epsilon) else {
+            return Ok(images.to_vec());
+        };
+        let position = &self.checkpoint.position;
+        let at = [position.epoch as u64, position.step as u64];
         let seed = stream(run.seed, "training attack", &at).next_u64();
         let seeds = seeds(seed, "attacked image", 0..labels.len() as u64);
+        attack.perturb(&*self.engine, &Examples::new(images, labels, &seeds))
+    }
+
+    /// One step on the next batch of the epoch.
+    pub(super) fn step(&mut self, order: &[usize], observe: Observe<'_>) -> Result<(), TrainError> {
+        let (initial, settings) = (self.initial, self.run.settings);
+        let moment = self.moment();
+        let mut subject = subject(initial, &mut self.checkpoint.state);
+        self.sparsifier.prepare(&moment, &mut subject, observe)?;
         let effective = self.effective(&self.checkpoint.state.parameters);
         self.engine.set_parameters(&effective)?;
-        let (warm_up, Moment { step, steps, .. }) = (settings.epsilon_warm_up, moment);
-        let attack = (settings.adversary).attack(epsilon(run.epsilon, warm_up, step, steps));
-        let examples = Examples::new(&images, &labels, &seeds);
-        let adversarial = match attack {
-            Some(attack) => attack.perturb(&*self.engine, &examples)?,
-            None => images.clone(),
-        };
-        let teacher = match &self.teacher {
-            Some(teacher) if self.risk.needs_teacher() => Some(teacher.logits(&images)?),
-            _ => None,
-        };
 
+        let (images, labels) = self.batch(order);
+        let adversarial = self.crafted(&moment, &images, &labels)?;
+        let teacher = self.teacher.as_ref();
+        let teacher = teacher.map(|teacher| teacher.logits(&images)).transpose()?;
+        let known = Known {
+            labels: &labels,
+            teacher: teacher.as_deref(),
+        };
+        // The adversarial batch comes last, in the running statistics too.
         let clean = self.risk.needs_clean().then_some(&images[..]);
         let batches: Vec<&[f32]> = clean.into_iter().chain([&adversarial[..]]).collect();
         let request = Request {
@@ -178,40 +197,29 @@ impl<'a> Session<'a> {
             points: self.risk.points(),
             parameters: true,
         };
-        let classes = self.initial.classes();
-        let known = Known {
-            labels: &labels,
-            teacher: teacher.as_deref(),
-        };
         let (mut loss, mut withstood) = (0.0, 0);
-        let mut descend = |engine: &dyn Trainable| {
-            engine.backward(&request, &mut |responses| {
-                let (value, slopes) = self.risk.of(responses, known);
-                loss = value;
-                let rows = responses.logits[batches.len() - 1].chunks(classes);
-                let right = rows
-                    .zip(&labels)
-                    .filter(|(row, label)| decision(row) == Some(**label));
-                withstood = right.count();
-                slopes
-            })
-        };
-        let mut backward = descend(&*self.engine)?;
+        let mut backward = self.engine.backward(&request, &mut |responses| {
+            withstood = right_answers(responses, &labels);
+            let (value, slopes) = self.risk.of(responses, known);
+            loss = value;
+            slopes
+        })?;
         if settings.weight_perturbation > 0.0 {
             let radius = settings.weight_perturbation;
-            let moved = perturb(self.initial, &effective, &backward.parameters, radius);
-            self.engine.set_parameters(&moved)?;
-            backward.parameters = descend(&*self.engine)?.parameters;
+            let worse = perturb(initial, &effective, &backward.parameters, radius);
+            self.engine.set_parameters(&worse)?;
+            // Statistics and answers stay those of the network itself.
+            let there = self.engine.backward(&request, &mut |responses| {
+                let (value, slopes) = self.risk.of(responses, known);
+                loss = value;
+                slopes
+            })?;
+            backward.parameters = there.parameters;
         }
 
-        let state = &mut self.checkpoint.state;
-        let subject = Subject {
-            network: self.initial,
-            parameters: &mut state.parameters,
-            masks: &mut state.masks,
-        };
         let gradients = &mut backward.parameters;
-        self.sparsifier.learn(&moment, &subject, gradients);
+        let state = &mut self.checkpoint.state;
+        (self.sparsifier).learn(&moment, &self::subject(initial, state), gradients);
         self.optimizer
             .descend(state, gradients, moment.learning_rate);
         for (id, seen) in backward.statistics.iter().flatten() {
@@ -261,12 +269,7 @@ impl<'a> Session<'a> {
             .fold(f64::NEG_INFINITY, f64::max);
         // Of equal epochs the later counts: it has learnt longer.
         if settled && record.robust_accuracy >= best {
-            let state = &mut self.checkpoint.state;
-            let subject = Subject {
-                network: self.initial,
-                parameters: &mut state.parameters,
-                masks: &mut state.masks,
-            };
+            let subject = subject(self.initial, &mut self.checkpoint.state);
             self.checkpoint.best = Some(subject.network_with(&averages));
         }
         position.history.push(record.clone());
@@ -282,4 +285,21 @@ impl<'a> Session<'a> {
         self.checkpoint
             .save(self.run.checkpoint, self.initial, sparsifier)
     }
+}
+
+/// What a sparsifier sees of the state.
+fn subject<'s>(network: &'s Network, state: &'s mut State) -> Subject<'s> {
+    Subject {
+        network,
+        parameters: &mut state.parameters,
+        masks: &mut state.masks,
+    }
+}
+
+/// How many of the adversarial images are classified as their labels say.
+fn right_answers(responses: &Responses, labels: &[usize]) -> usize {
+    let logits = responses.logits.last().expect("adversarial images");
+    let rows = logits.chunks(logits.len() / labels.len()).zip(labels);
+    rows.filter(|(row, label)| decision(row) == Some(**label))
+        .count()
 }

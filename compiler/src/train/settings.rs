@@ -67,7 +67,8 @@ pub enum Adversary {
         #[serde(default = "usual_noise")]
         noise: f32,
     },
-    /// One gradient from a random point of the ball (Wong, Rice and Kolter, 2020). It can collapse, and ends the run where it does.
+    /// One gradient from a random point of the ball (Wong, Rice and Kolter, 2020). It can collapse; [`Stopping::catastrophic_overfitting`]
+    /// ends the run where it does.
     FgsmRs,
     /// Projected gradient descent with this many steps (Madry et al., 2018).
     Pgd {

@@ -69,8 +69,9 @@ impl Stopping {
         (self.patience == Some(0)).then(|| "patience: must be at least 1".to_owned())
     }
 
-    /// Whether training ends after the last of these epochs, and why. `history` are the epochs of which the best is the result.
-    pub fn after(&self, history: &[Epoch]) -> Option<Stopped> {
+    /// Whether training ends after the last of these epochs, and why. `history` are the epochs of which the best is the result; `skipped`
+    /// epochs came before them, while the network was not yet as sparse as it was to be.
+    pub fn after(&self, skipped: usize, history: &[Epoch]) -> Option<Stopped> {
         // Of equal epochs the later counts: it has learnt longer.
         let better =
             |a: &(usize, &Epoch), b: &(usize, &Epoch)| a.1.validation.total_cmp(&b.1.validation);
@@ -79,8 +80,8 @@ impl Stopping {
         let fell = best.validation - last.validation > FALL;
         if self.catastrophic_overfitting && fell && last.training > best.training {
             return Some(Stopped::CatastrophicOverfitting {
-                epoch: history.len(),
-                best: at + 1,
+                epoch: skipped + history.len(),
+                best: skipped + at + 1,
                 from: best.validation,
                 to: last.validation,
             });
@@ -88,7 +89,7 @@ impl Stopping {
         let since = history.len() - (at + 1);
         let patience = self.patience.filter(|patience| since >= *patience)?;
         Some(Stopped::Patience {
-            best: at + 1,
+            best: skipped + at + 1,
             patience,
         })
     }
@@ -116,9 +117,9 @@ mod tests {
     fn a_sudden_fall_against_pgd_while_the_training_attack_fails_is_catastrophic() {
         let epochs = history(&[(0.3, 0.3), (0.4, 0.45), (0.7, 0.03)]);
         for done in 0..3 {
-            assert_eq!(WATCH.after(&epochs[..done]), None);
+            assert_eq!(WATCH.after(0, &epochs[..done]), None);
         }
-        let stopped = WATCH.after(&epochs).unwrap();
+        let stopped = WATCH.after(0, &epochs).unwrap();
         let expected = Stopped::CatastrophicOverfitting {
             epoch: 3,
             best: 2,
@@ -132,18 +133,18 @@ mod tests {
             ),
             "{stopped}"
         );
-        assert_eq!(Stopping::default().after(&epochs), None);
+        assert_eq!(Stopping::default().after(0, &epochs), None);
     }
 
     #[test]
     fn a_slow_fall_is_too_once_it_is_deep_and_others_are_not() {
         let slow = history(&[(0.5, 0.5), (0.55, 0.4), (0.6, 0.31), (0.65, 0.29)]);
-        assert_eq!(WATCH.after(&slow[..3]), None);
-        assert!(WATCH.after(&slow).is_some());
+        assert_eq!(WATCH.after(0, &slow[..3]), None);
+        assert!(WATCH.after(0, &slow).is_some());
         // A learning rate that is too high for a moment: both fall.
-        assert_eq!(WATCH.after(&history(&[(0.5, 0.5), (0.3, 0.1)])), None);
+        assert_eq!(WATCH.after(0, &history(&[(0.5, 0.5), (0.3, 0.1)])), None);
         // The network withstands more and more of the training attack, and of PGD no less.
-        assert_eq!(WATCH.after(&history(&[(0.5, 0.5), (0.9, 0.45)])), None);
+        assert_eq!(WATCH.after(0, &history(&[(0.5, 0.5), (0.9, 0.45)])), None);
     }
 
     #[test]
@@ -154,13 +155,18 @@ mod tests {
         };
         let epochs = history(&[(0.0, 0.4), (0.0, 0.5), (0.0, 0.5), (0.0, 0.45), (0.0, 0.49)]);
         for done in 0..5 {
-            assert_eq!(patient.after(&epochs[..done]), None);
+            assert_eq!(patient.after(0, &epochs[..done]), None);
         }
         let expected = Stopped::Patience {
             best: 3,
             patience: 2,
         };
-        assert_eq!(patient.after(&epochs), Some(expected));
+        assert_eq!(patient.after(0, &epochs), Some(expected));
+        let later = Stopped::Patience {
+            best: 7,
+            patience: 2,
+        };
+        assert_eq!(patient.after(4, &epochs), Some(later));
         let impatient = Stopping {
             patience: Some(0),
             ..WATCH

@@ -1,5 +1,9 @@
 //! Learning, and resuming to the bit wherever a run stopped.
 
+mod methods;
+mod settings;
+mod units;
+
 use rand::Rng;
 
 use super::*;

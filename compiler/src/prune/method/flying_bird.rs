@@ -2,14 +2,15 @@
 //!
 //! Every so often the fraction p of the kept weights that are smallest is dropped, and as many grow at zero where the gradient is largest
 //! among those that were missing, over all layers at once. p falls along half a cosine, as is usual for such methods (Evci et al., 2020). The
-//! authors start from random sparse networks; here the run starts from the parent, pruned by magnitude.
+//! authors start from random sparse networks; here the run starts from the parent, pruned by magnitude. Theirs may grow again what has just
+//! been dropped; here that comes last, so that connections do move.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sinew_models::{Network, ParameterId};
 
-use super::{absolute_weights, keep, save, taken};
+use super::{absolute_weights, falling, keep, save, taken};
 use crate::prune::{Moment, Observe, PruneError, Sparsifier, Subject, Target, prunable};
 
 /// Constants of the method.
@@ -78,11 +79,15 @@ impl Sparsifier for FlyingBird {
         };
         let layers = prunable(subject.network);
         let scores = absolute_weights(subject.network, subject.parameters);
-        let explored = moment.fraction() / self.settings.explore;
-        let drop = 0.5 * self.settings.drop * (1.0 + (std::f64::consts::PI * explored).cos());
-        // What stays for certain are the largest weights. All others that were there come last, behind whatever may grow.
+        let drop = self.settings.drop * falling(moment.fraction() / self.settings.explore);
+        // What stays for certain are the largest weights. All others that were there come last, behind whatever may grow. Floors may be
+        // met by what grows.
         let staying = 1.0 - (1.0 - sparsity) * (1.0 - drop);
-        let certain = self.target.masks(subject.network, &scores, staying)?;
+        let largest = Target {
+            density_floor: 0.0,
+            ..self.target
+        };
+        let certain = largest.masks(subject.network, &scores, staying)?;
         let score = |(layer, id): (usize, &ParameterId)| -> Vec<f64> {
             let was = subject.masks[id.0].as_deref();
             let weights = certain[layer].iter().zip(&gradients[layer]).enumerate();

@@ -2,7 +2,10 @@
 //!
 //! Scores are HYDRA's. Layer l keeps k_l = σ(r_l)·(1 − k_min) + k_min of its weights, k_min = 0.1·k for a target density k, and the loss has
 //! the term γ·max(Σ k_l·n_l / (k·Σ n_l) − 1, 0), whose weight γ grows by γ₀ with every epoch. The gradient of k_l is the sum of those of its
-//! mask. The authors start from densities of other methods; here every layer starts at k.
+//! mask. Scores and r_l are learnt by SGD with momentum at a rate that falls along half a cosine.
+//!
+//! The authors start from densities of other methods; here every layer starts at k. Their penalty leaves the budget met about; here all k_l
+//! are multiplied by one factor in the end, so that it is met exactly.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use sinew_models::Network;
 
 use super::hydra::{absolute, initial_scores, through_absolute};
-use super::scores::Scores;
-use super::{freeze_weights, keep, top};
+use super::scores::{MOMENTUM, Scores};
+use super::{falling, freeze_weights, keep};
 use crate::prune::{Moment, Observe, PruneError, Sparsifier, Subject, Target};
 
 /// Constants of the method.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HarpSettings {
-    /// Learning rate of scores and densities.
+    /// Learning rate of scores and densities in the beginning.
     pub score_rate: f64,
     /// γ₀; 0.01 in the paper.
     pub penalty: f64,
@@ -54,6 +57,7 @@ struct Learning {
     scores: Scores,
     /// r_l, as a checkpoint holds them.
     rates: Vec<f32>,
+    rate_velocities: Vec<f32>,
 }
 
 impl Harp {
@@ -103,24 +107,36 @@ impl Sparsifier for Harp {
             let lowest = LOWEST * self.density;
             let start = (self.density - lowest) / (1.0 - lowest);
             let rates = vec![(start / (1.0 - start)).ln() as f32; scores.values.len()];
-            self.learning = Some(Learning { scores, rates });
+            self.learning = Some(Learning {
+                rate_velocities: vec![0.0; rates.len()],
+                scores,
+                rates,
+            });
         }
-        let Some(learning) = &self.learning else {
+        let Some(mut learning) = self.learning.take() else {
             return Ok(());
         };
-        let mut densities = self.densities(&learning.rates);
-        let fix = moment.fraction() >= self.settings.learn;
-        if fix {
-            // The penalty leaves the budget met about; now it is met.
-            to_budget(&mut densities, &learning.scores, self.density);
-        }
-        let masks = top(&absolute(&learning.scores), &densities);
-        if fix {
+        let densities = self.densities(&learning.rates);
+        let scores = absolute(&learning.scores);
+        if moment.has_reached(self.settings.learn) {
+            let masks = self.target.masks_with_densities(
+                subject.network,
+                &scores,
+                self.target.sparsity,
+                &densities,
+            )?;
             keep(subject, masks, self.target.granularity);
-            self.learning = None;
-        } else if let Some(learning) = &mut self.learning {
-            learning.scores.masks = masks;
+            return Ok(());
         }
+        // On the way layers keep what their densities say, as many weights as that is in all.
+        let free = Target {
+            density_floor: 0.0,
+            ..self.target
+        };
+        let sparsity = 1.0 - mean_density(&densities, &learning.scores);
+        learning.scores.masks =
+            free.masks_with_densities(subject.network, &scores, sparsity, &densities)?;
+        self.learning = Some(learning);
         Ok(())
     }
 
@@ -131,29 +147,29 @@ impl Sparsifier for Harp {
     }
 
     fn learn(&mut self, moment: &Moment, subject: &Subject<'_>, gradients: &mut [Vec<f32>]) {
-        let Some(learning) = &self.learning else {
+        let Some(mut learning) = self.learning.take() else {
             return;
         };
         let densities = self.densities(&learning.rates);
         let excess = mean_density(&densities, &learning.scores) / self.density - 1.0;
         let gamma = (moment.epoch + 1) as f64 * self.settings.penalty;
-        let rate = self.settings.score_rate;
+        let rate = self.settings.score_rate * falling(moment.fraction() / self.settings.learn);
         let lowest = LOWEST * self.density;
-        let Some(learning) = &mut self.learning else {
-            return;
-        };
         let mut slopes = learning.scores.slopes(subject, gradients);
         let total: usize = slopes.iter().map(Vec::len).sum();
-        for (r, slopes) in learning.rates.iter_mut().zip(&slopes) {
+        let rates = learning.rates.iter_mut().zip(&mut learning.rate_velocities);
+        for ((r, velocity), slopes) in rates.zip(&slopes) {
             let mut slope: f64 = slopes.iter().map(|s| f64::from(*s)).sum();
             if excess > 0.0 {
                 slope += gamma * slopes.len() as f64 / (self.density * total as f64);
             }
             let at = logistic(*r);
-            *r -= (rate * slope * at * (1.0 - at) * (1.0 - lowest)) as f32;
+            *velocity = MOMENTUM * *velocity + (slope * at * (1.0 - at) * (1.0 - lowest)) as f32;
+            *r -= rate as f32 * *velocity;
         }
         through_absolute(&learning.scores, &mut slopes);
         learning.scores.descend(&slopes, rate);
+        self.learning = Some(learning);
         freeze_weights(subject.network, gradients);
     }
 
@@ -167,6 +183,8 @@ impl Sparsifier for Harp {
         };
         let mut state = learning.scores.state();
         state.insert("rates".to_owned(), learning.rates.clone());
+        let velocities = learning.rate_velocities.clone();
+        state.insert("rate velocities".to_owned(), velocities);
         state
     }
 
@@ -179,24 +197,17 @@ impl Sparsifier for Harp {
             return Ok(());
         }
         let scores = Scores::restore(network, &mut state)?;
-        let rates = state.remove("rates").unwrap_or_default();
-        if rates.len() != scores.values.len() {
-            return Err(PruneError::State(
-                "\"rates\" is missing or does not fit".to_owned(),
-            ));
-        }
-        self.learning = Some(Learning { scores, rates });
+        let mut one_per_layer = |name: &str| {
+            let values = state.remove(name);
+            let values = values.filter(|values| values.len() == scores.values.len());
+            let problem = || PruneError::State(format!("\"{name}\" is missing or does not fit"));
+            values.ok_or_else(problem)
+        };
+        self.learning = Some(Learning {
+            rates: one_per_layer("rates")?,
+            rate_velocities: one_per_layer("rate velocities")?,
+            scores,
+        });
         Ok(())
-    }
-}
-
-/// Scales densities, none above 1, until the mean over all weights is `density`.
-fn to_budget(densities: &mut [f64], scores: &Scores, density: f64) {
-    // Each round at least one more layer is full, or the budget is met.
-    for _ in 0..=densities.len() {
-        let factor = density / mean_density(densities, scores);
-        for k in densities.iter_mut() {
-            *k = (*k * factor).min(1.0);
-        }
     }
 }

@@ -2,7 +2,8 @@
 //! tuned under the mask.
 //!
 //! Scores start as √(6/fan_in)·w/max|w| of the layer; the mask is the top k of |s|. Weights and biases are frozen until it is fixed, batch
-//! norms are not. The authors prune every layer alike; any scope can be asked for here.
+//! norms are not. The scores' learning rate falls along half a cosine, as the authors'; they decay scores too, which is left out here: it
+//! has no part in the method. The authors prune every layer alike; any scope can be asked for here.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use sinew_models::Network;
 
 use super::scores::Scores;
-use super::{freeze_weights, keep};
+use super::{falling, freeze_weights, keep};
 use crate::prune::{Moment, Observe, PruneError, Sparsifier, Subject, Target, prunable};
 
 /// Constants of the method.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HydraSettings {
-    /// Learning rate of the scores; 0.1 in the paper.
+    /// Learning rate of the scores in the beginning; 0.1 in the paper.
     pub score_rate: f64,
     /// Fraction of the run in which scores are learnt.
     pub learn: f64,
@@ -100,7 +101,7 @@ impl Sparsifier for Hydra {
         let masks = self
             .target
             .masks(subject.network, &absolute(scores), sparsity)?;
-        if moment.fraction() >= self.settings.learn {
+        if moment.has_reached(self.settings.learn) {
             keep(subject, masks, self.target.granularity);
             self.scores = None;
         } else {
@@ -115,13 +116,14 @@ impl Sparsifier for Hydra {
         }
     }
 
-    fn learn(&mut self, _moment: &Moment, subject: &Subject<'_>, gradients: &mut [Vec<f32>]) {
+    fn learn(&mut self, moment: &Moment, subject: &Subject<'_>, gradients: &mut [Vec<f32>]) {
         let Some(scores) = &mut self.scores else {
             return;
         };
         let mut slopes = scores.slopes(subject, gradients);
         through_absolute(scores, &mut slopes);
-        scores.descend(&slopes, self.settings.score_rate);
+        let rate = self.settings.score_rate * falling(moment.fraction() / self.settings.learn);
+        scores.descend(&slopes, rate);
         freeze_weights(subject.network, gradients);
     }
 

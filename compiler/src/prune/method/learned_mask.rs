@@ -1,6 +1,6 @@
 //! The learnable anomaly mask, end to end: which weights stay is learnt together with their values.
 //!
-//! Scores start from a criterion, divided by its layer's mean. The mask is the top k of all scores, and k falls along a cubic to the
+//! Scores start from a criterion, divided by the mean of their layer's absolute values. The mask is the top k of all scores, and k falls along a cubic to the
 //! target. The loss has one more term, λ·Σ_u A_u·density_u, the anomaly of what is kept: units that an attack moves most are pressed out
 //! unless the loss itself holds them. A_u is the unit's degree relative to its layer's mean, re-estimated while the density falls. Then
 //! the mask is frozen, and what remains is a plain masked network.
@@ -25,7 +25,7 @@ pub struct LearnedMaskSettings {
     /// What scores start from.
     #[serde(deserialize_with = "named::read")]
     pub start: Criterion,
-    /// Of the scores, whose layers' means are 1 in the beginning.
+    /// Learning rate of the scores, whose absolute values have the mean 1 in each layer in the beginning.
     pub score_rate: f64,
     /// λ.
     pub anomaly: f64,
@@ -84,7 +84,7 @@ impl LearnedMask {
         let network = subject.network_with(subject.parameters);
         let scores = scores_of(&self.settings.start, &network, self.seed, observe)?;
         let relative = |layer: Vec<f64>| {
-            let mean = layer.iter().sum::<f64>() / layer.len().max(1) as f64;
+            let mean = layer.iter().map(|s| s.abs()).sum::<f64>() / layer.len().max(1) as f64;
             let scale = if mean > 0.0 { 1.0 / mean } else { 1.0 };
             layer.iter().map(|score| (score * scale) as f32).collect()
         };
@@ -125,7 +125,7 @@ impl Sparsifier for LearnedMask {
             .map(|layer| layer.iter().map(|s| f64::from(*s)).collect())
             .collect();
         let masks = self.target.masks(subject.network, &scores, sparsity)?;
-        if moment.fraction() >= settings.freeze {
+        if moment.has_reached(settings.freeze) {
             keep(subject, masks, self.target.granularity);
             self.learning = None;
         } else {
@@ -152,7 +152,7 @@ impl Sparsifier for LearnedMask {
             }
         }
         learning.scores.descend(&slopes, self.settings.score_rate);
-        // Nothing pulls at a weight that is masked.
+        // The loss does not pull at a weight that is masked; its decay goes on.
         learning.scores.cover(gradients);
     }
 

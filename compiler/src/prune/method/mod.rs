@@ -108,20 +108,10 @@ fn taken(
         .collect()
 }
 
-/// The best of each layer, as many as its density says, at least one.
-fn top(scores: &[Vec<f64>], densities: &[f64]) -> Vec<Vec<bool>> {
-    let layers = scores.iter().zip(densities);
-    layers
-        .map(|(scores, density)| {
-            let count = ((density * scores.len() as f64).round() as usize).clamp(1, scores.len());
-            let mut order: Vec<usize> = (0..scores.len()).collect();
-            let falling = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
-            order.select_nth_unstable_by(count - 1, falling);
-            let mut mask = vec![false; scores.len()];
-            for index in &order[..count] {
-                mask[*index] = true;
-            }
-            mask
-        })
-        .collect()
+/// Half a cosine, from 1 at the beginning of a stretch to 0 at its end.
+fn falling(way: f64) -> f64 {
+    0.5 * (1.0 + (std::f64::consts::PI * way.min(1.0)).cos())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! Robust ADMM (Ye et al., 2019): weights are pulled towards their own pruned version while they train on the adversarial loss.
 //!
 //! With Z the nearest pruned weights and U the dual variable, the loss has the term ρ/2·‖W − Z + U‖²; every so often Z becomes the pruning of
-//! W + U by magnitude, and U gains W − Z. Then the smallest weights are removed and the rest is tuned.
+//! W + U by magnitude, and U gains W − Z. ρ grows tenfold from quarter to quarter of the pulling, each of which begins anew with U = 0 and Z
+//! the pruning of W. Then the smallest weights are removed and the rest is tuned. The authors prune every layer alike; any scope can be
+//! asked for here.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +21,7 @@ pub struct RadmmSettings {
     pub penalty: f64,
     /// Fraction of the run in which weights are pulled.
     pub pull: f64,
-    /// Updates of Z and U in that time.
+    /// Updates of Z in that time, the first of each quarter among them.
     pub updates: usize,
 }
 
@@ -58,7 +60,29 @@ impl Radmm {
         }
     }
 
-    fn update(&self, subject: &Subject<'_>, pulling: &mut Pulling) -> Result<(), PruneError> {
+    /// Updates that are over once the step that comes is.
+    fn updates(&self, moment: &Moment) -> usize {
+        let share = moment.fraction() / self.settings.pull;
+        (share * self.settings.updates as f64) as usize + 1
+    }
+
+    /// Of the four stretches with a ρ of their own, the one in which the step that comes lies.
+    fn quarter(&self, moment: &Moment) -> usize {
+        // By the last update, so that ρ and U change together.
+        let last = self.updates(moment) - 1;
+        (4 * last / self.settings.updates).min(3)
+    }
+
+    /// Z becomes the pruning of W + U, and U what that takes away; `anew`, Z that of W, and U zero.
+    fn update(
+        &self,
+        subject: &Subject<'_>,
+        pulling: &mut Pulling,
+        anew: bool,
+    ) -> Result<(), PruneError> {
+        if anew {
+            pulling.dual.iter_mut().for_each(|dual| dual.fill(0.0));
+        }
         let layers = prunable(subject.network);
         let mut sum = subject.parameters.to_vec();
         for (id, dual) in layers.iter().zip(&pulling.dual) {
@@ -75,7 +99,7 @@ impl Radmm {
             for (index, keep) in masks[layer].iter().enumerate() {
                 let whole = sum[id.0][index];
                 pruned[index] = if *keep { whole } else { 0.0 };
-                dual[index] = whole - pruned[index];
+                dual[index] = if anew { 0.0 } else { whole - pruned[index] };
             }
         }
         Ok(())
@@ -100,7 +124,7 @@ impl Sparsifier for Radmm {
         let Some(mut pulling) = self.pulling.take() else {
             return Ok(());
         };
-        if moment.fraction() >= self.settings.pull {
+        if moment.has_reached(self.settings.pull) {
             let scores = absolute_weights(subject.network, subject.parameters);
             let masks = self
                 .target
@@ -108,10 +132,10 @@ impl Sparsifier for Radmm {
             keep(subject, masks, self.target.granularity);
             return Ok(());
         }
-        let pull = self.settings.pull * moment.steps as f64;
-        let every = (pull / self.settings.updates as f64).ceil() as usize;
-        if moment.step.is_multiple_of(every.max(1)) {
-            self.update(subject, &mut pulling)?;
+        let before = moment.before();
+        if before.is_none_or(|before| self.updates(&before) < self.updates(moment)) {
+            let anew = before.is_none_or(|before| self.quarter(&before) < self.quarter(moment));
+            self.update(subject, &mut pulling, anew)?;
         }
         self.pulling = Some(pulling);
         Ok(())
@@ -121,7 +145,7 @@ impl Sparsifier for Radmm {
         let Some(pulling) = &self.pulling else {
             return;
         };
-        let quarter = (4.0 * moment.fraction() / self.settings.pull).min(3.0) as i32;
+        let quarter = self.quarter(moment) as i32;
         let rho = (self.settings.penalty * 0.1f64.powi(3 - quarter)) as f32;
         for (layer, id) in prunable(subject.network).into_iter().enumerate() {
             let (pruned, dual) = (&pulling.pruned[layer], &pulling.dual[layer]);

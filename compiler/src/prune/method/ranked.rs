@@ -1,11 +1,12 @@
 //! Pruning by a criterion: one ranking at the start, or several along the run, each of the network as it stands.
 
 use serde::{Deserialize, Serialize};
+use sinew_models::Network;
 
 use super::{keep, scores_of};
 use crate::named;
 use crate::prune::{
-    Criterion, Moment, Observe, PruneError, PruningSchedule, Sparsifier, Subject, Target,
+    Criterion, Moment, Observe, PruneError, PruningSchedule, Sparsifier, Subject, Target, prunable,
 };
 
 /// Which weights go first, and when.
@@ -22,7 +23,7 @@ pub struct RankedSettings {
 
 /// Removes the weights that a criterion scores lowest, at the moments of a schedule.
 ///
-/// What is removed is zero from then on, so a later ranking finds little to bring back.
+/// What is removed stays so: a later ranking takes it for the lowest, whatever its score.
 #[derive(Clone, Debug)]
 pub struct Ranked {
     settings: RankedSettings,
@@ -41,6 +42,16 @@ impl Ranked {
     }
 }
 
+/// Gives weights that are masked a score below all others.
+pub(super) fn lower_the_removed(network: &Network, scores: &mut [Vec<f64>]) {
+    let lowest = 2.0 * scores.iter().flatten().copied().fold(0.0, f64::min) - 1.0;
+    for (id, scores) in prunable(network).into_iter().zip(scores) {
+        let mask = network.parameter(id).mask().unwrap_or_default();
+        let removed = scores.iter_mut().zip(mask).filter(|(_, keep)| !**keep);
+        removed.for_each(|(score, _)| *score = lowest);
+    }
+}
+
 impl Sparsifier for Ranked {
     fn prepare(
         &mut self,
@@ -52,7 +63,8 @@ impl Sparsifier for Ranked {
             return Ok(());
         };
         let network = subject.network_with(subject.parameters);
-        let scores = scores_of(&self.settings.criterion, &network, self.seed, observe)?;
+        let mut scores = scores_of(&self.settings.criterion, &network, self.seed, observe)?;
+        lower_the_removed(&network, &mut scores);
         let masks = self.target.masks(&network, &scores, sparsity)?;
         keep(subject, masks, self.target.granularity);
         Ok(())

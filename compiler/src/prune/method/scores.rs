@@ -10,8 +10,8 @@ use sinew_models::{Network, ParameterId};
 use super::{save, taken};
 use crate::prune::{PruneError, Subject, prunable};
 
-/// Of the scores' velocity.
-const MOMENTUM: f32 = 0.9;
+/// Of the velocities of all that is learnt here.
+pub(super) const MOMENTUM: f32 = 0.9;
 
 /// One entry per prunable layer in each.
 #[derive(Clone, Debug)]
@@ -68,18 +68,26 @@ impl Scores {
     /// For [`Sparsifier::state`](crate::prune::Sparsifier::state).
     pub(super) fn state(&self) -> BTreeMap<String, Vec<f32>> {
         let mut state = BTreeMap::new();
+        let ones = |mask: &Vec<bool>| mask.iter().map(|keep| u8::from(*keep).into()).collect();
+        let masks: Vec<Vec<f32>> = self.masks.iter().map(ones).collect();
         save(&mut state, "score", &self.values);
+        save(&mut state, "mask", &masks);
         save(&mut state, "velocity", &self.velocities);
         state
     }
 
-    /// Takes back what `state` gave, but for the masks, which the next selection brings.
+    /// Takes back what `state` gave. Masks are part of it: the last step of an epoch may be followed by its judgement, with no
+    /// selection between them.
     pub(super) fn restore(
         network: &Network,
         state: &mut BTreeMap<String, Vec<f32>>,
     ) -> Result<Self, PruneError> {
         let mut scores = Self::new(network, taken(network, "score", state)?);
         scores.velocities = taken(network, "velocity", state)?;
+        let masks = taken(network, "mask", state)?.into_iter();
+        scores.masks = masks
+            .map(|mask| mask.iter().map(|keep| *keep != 0.0).collect())
+            .collect();
         Ok(scores)
     }
 }
