@@ -227,9 +227,7 @@ impl Shared<'_> {
                 Some(parent) => matches!(states.0[parent], State::Done),
             };
             let left = (0..self.jobs.len()).filter(waiting);
-            if left.clone().next().is_none() {
-                return None;
-            }
+            left.clone().next()?;
             if let Some(number) = left.clone().find(ready) {
                 states.0[number] = State::Running;
                 return Some(number);
