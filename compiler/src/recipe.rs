@@ -408,6 +408,19 @@ mod tests {
     }
 
     #[test]
+    fn the_dense_network_has_no_parent_to_listen_to() {
+        let section = "distillation = { weight = 0.5, temperature = 2.0 }\n";
+        let with = |name: &str| DEMO.replace(name, &format!("{name}\n{section}"));
+        let recipe = Recipe::parse(&with("[fine_tune]"), "r").unwrap();
+        assert!(recipe.fine_tune.distillation.is_some());
+        let error = Recipe::parse(&with("[train]"), "r").unwrap_err();
+        assert!(
+            error.to_string().contains("train.distillation: "),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn values_out_of_range_are_refused_by_key() {
         for (from, to, key) in [
             ("sparsity = 0.9", "sparsity = 1.0", "prune.sparsity"),
@@ -437,6 +450,7 @@ mod tests {
                 "train.adversary.n-fgsm.noise",
             ),
             ("steps = 20", "steps = 0", "evaluate.attacks"),
+            ("\nsteps = 5", "\nsteps = 0", "prune.steps"),
             ("height = 32", "height = 0", "image.height"),
             ("width = 32", "width = 5000", "image.width"),
         ] {
