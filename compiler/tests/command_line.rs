@@ -3,8 +3,8 @@
 
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 8] = [
-    "demo", "compile", "compare", "attack", "run", "bench", "inspect", "data",
+const COMMANDS: [&str; 9] = [
+    "demo", "compile", "compare", "attack", "anomaly", "run", "bench", "inspect", "data",
 ];
 
 fn sinew(arguments: &[&str]) -> Output {

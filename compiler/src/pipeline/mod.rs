@@ -29,7 +29,7 @@ use crate::execute::DeviceChoice;
 use crate::foreign;
 use crate::observe::Sample;
 use crate::progress::Progress;
-use crate::prune::{self, Fixed, Granularity, Measure, Needs, Sparsifier};
+use crate::prune::{Fixed, Granularity, Measure, Needs, Sparsifier};
 use crate::recipe::Recipe;
 use crate::seed::stream;
 use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
@@ -292,13 +292,9 @@ impl<'a> Run<'a> {
         }
         let needs =
             Needs::of_measure(Measure::Activation).and(&Needs::of_measure(Measure::Gradient));
-        let statistics = self.sample().observe(network, &needs, self.progress)?;
-        let provenance = prune::Provenance {
-            attack: format!("PGD-{}", self.recipe.prune.steps),
-            epsilon: self.recipe.epsilon,
-            seed: self.recipe.seed,
-            network: foreign::hash(network)?,
-        };
+        let sample = self.sample();
+        let statistics = sample.observe(network, &needs, self.progress)?;
+        let provenance = sample.provenance(network)?;
         Ok(atomic_file::write(
             &path,
             &statistics.to_bytes(&provenance),
