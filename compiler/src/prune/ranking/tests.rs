@@ -1,3 +1,5 @@
+//! The ranking against a sort of everything, and every granularity and scope by hand.
+
 use proptest::prelude::*;
 use sinew_models::builder::NetworkBuilder;
 use sinew_models::{ValueId, Window};

@@ -1,3 +1,5 @@
+//! Statistics against the reference, finite differences and another engine; their files, whole and damaged.
+
 use burn::tensor::Device;
 use proptest::prelude::*;
 use sinew_models::reference;
