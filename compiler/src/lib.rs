@@ -26,7 +26,9 @@ pub mod pipeline;
 pub mod progress;
 pub mod prune;
 pub mod pullback;
+pub mod quantity;
 pub mod recipe;
+pub mod report;
 pub mod seed;
 mod softmax;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::pack::PackError;
 use crate::pipeline::CompileError;
 use crate::prune::PruneError;
 use crate::recipe::RecipeError;
+use crate::report::ReportError;
 use crate::train::TrainError;
 
 /// One line that finishes "failed to …", and whose fault it is. The discriminants are the exit codes.
@@ -227,6 +228,25 @@ impl From<CompileError> for Failure {
             )
             | CompileError::Units(_)
             | CompileError::Pack(_) => Kind::Input,
+        };
+        Self::new(&error, kind)
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        let kind = match &error {
+            ReportError::Device(_) => Kind::Device,
+            ReportError::Compute(_) => Kind::Internal,
+            ReportError::Evaluate(error) => evaluate_kind(error),
+            ReportError::NoRun(_)
+            | ReportError::Unfinished(_)
+            | ReportError::File { .. }
+            | ReportError::Version { .. }
+            | ReportError::OtherImages(_)
+            | ReportError::Data(_)
+            | ReportError::Pack(_)
+            | ReportError::Unsuitable(_) => Kind::Input,
         };
         Self::new(&error, kind)
     }

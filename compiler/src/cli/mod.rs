@@ -16,6 +16,7 @@ mod labels;
 mod model_file;
 mod onnx_model;
 mod pack;
+mod report;
 mod run;
 mod saved;
 mod subject;
@@ -56,6 +57,7 @@ enum Command {
     Import(import::Import),
     Export(export::Export),
     Pack(pack::Pack),
+    Report(report::ReportCommand),
     Data(data::Data),
 }
 
@@ -120,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Pack(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Data(command) => command.run(),
     };
     match result {

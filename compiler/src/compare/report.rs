@@ -254,7 +254,8 @@ fn row(method: &str, seeds: &Seeded<'_>) -> Row {
 }
 
 impl Summary {
-    fn of(values: Vec<f64>) -> Self {
+    /// Of these values.
+    pub(crate) fn of(values: Vec<f64>) -> Self {
         Self {
             mean: mean(&values),
             deviation: deviation(&values),

@@ -23,6 +23,8 @@ pub mod files {
     pub const DENSE_MODEL: &str = "dense.sinew";
     /// The product.
     pub const MODEL: &str = "model.sinew";
+    /// Accuracy against ε, for reports.
+    pub const CURVE: &str = "curve.json";
     /// Every figure of the run.
     pub const RECORD: &str = "run.json";
     /// What a run may take over from another one with the same parent, in the order of the stages.

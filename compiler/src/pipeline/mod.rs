@@ -29,7 +29,7 @@ use crate::execute::DeviceChoice;
 use crate::foreign;
 use crate::observe::Sample;
 use crate::progress::Progress;
-use crate::prune::{Fixed, Granularity, Measure, Needs, Sparsifier};
+use crate::prune::{Fixed, Granularity, Measure, Needs, Sparsifier, Statistics, layers};
 use crate::recipe::Recipe;
 use crate::seed::stream;
 use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
@@ -51,8 +51,8 @@ pub fn compile(
     run.anomaly(&dense.network, files::ANOMALY)?;
     let sparse = run.sparse(&dense.network)?;
     run.anomaly(&sparse.network, files::SPARSE_ANOMALY)?;
-    let dense_record = run.network_record(&dense, files::DENSE_MODEL, "dense")?;
-    let sparse_record = run.network_record(&sparse, files::MODEL, "sparse")?;
+    let dense_record = run.network_record(&dense, &dense.network, files::DENSE_MODEL, "dense")?;
+    let sparse_record = run.network_record(&sparse, &dense.network, files::MODEL, "sparse")?;
     let record = RunRecord {
         provenance,
         training_images: run.data.train.len(),
@@ -78,7 +78,7 @@ pub fn compile_parent(
 
     let dense = run.dense(initial)?;
     run.anomaly(&dense.network, files::ANOMALY)?;
-    run.network_record(&dense, files::DENSE_MODEL, "dense")
+    run.network_record(&dense, &dense.network, files::DENSE_MODEL, "dense")
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
@@ -126,6 +126,12 @@ struct Stage<'a> {
 }
 
 const HISTORY: &str = "sinew.history";
+
+/// Where the metadata of a trained network tell, as JSON, which units were removed from it: the names of layers with [`RemovedUnits`].
+pub const REMOVED_UNITS: &str = "sinew.removed-units";
+
+/// The units that a training stage has removed whole, by the name of their layer: their numbers, rising, in the network that it began with.
+pub type RemovedUnits = BTreeMap<String, Vec<usize>>;
 
 struct Run<'a> {
     recipe: &'a Recipe,
@@ -244,14 +250,18 @@ impl<'a> Run<'a> {
                 self.progress,
                 stage.label,
             )?;
-            let network = match self.recipe.prune.granularity {
-                Granularity::Unit => without_silent_units(network)?,
-                _ => network,
+            let (network, removed) = match self.recipe.prune.granularity {
+                Granularity::Unit => without_silent_units(&network)?,
+                _ => (network, RemovedUnits::new()),
             };
             let json = serde_json::to_string(&history).expect("plain data");
             let recipe = toml::to_string(self.recipe).expect("plain data");
-            let metadata =
-                BTreeMap::from([(HISTORY.to_owned(), json), (Recipe::KEY.to_owned(), recipe)]);
+            let removed = serde_json::to_string(&removed).expect("plain data");
+            let metadata = BTreeMap::from([
+                (HISTORY.to_owned(), json),
+                (Recipe::KEY.to_owned(), recipe),
+                (REMOVED_UNITS.to_owned(), removed),
+            ]);
             let archive = Archive {
                 network,
                 tensors: BTreeMap::new(),
@@ -287,8 +297,14 @@ impl<'a> Run<'a> {
     /// Leaves the anomaly of a network in the folder, for people and reports.
     fn anomaly(&self, network: &Network, name: &str) -> Result<(), CompileError> {
         let path = self.folder.join(name);
-        if path.exists() {
-            return Ok(());
+        if let Ok(bytes) = fs::read(&path) {
+            return match Statistics::from_bytes(&bytes, network) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(CompileError::State {
+                    path,
+                    problem: error.to_string(),
+                }),
+            };
         }
         let needs =
             Needs::of_measure(Measure::Activation).and(&Needs::of_measure(Measure::Gradient));
@@ -316,9 +332,17 @@ impl<'a> Run<'a> {
 }
 
 /// The network without the units that give nothing: they were pruned whole, with all that hangs on them.
-fn without_silent_units(network: Network) -> Result<Network, CompileError> {
-    let groups = UnitGroups::of(&network);
-    Ok(groups.remove(&network, &groups.silent(&network))?)
+fn without_silent_units(network: &Network) -> Result<(Network, RemovedUnits), CompileError> {
+    let groups = UnitGroups::of(network);
+    let silent = groups.silent(network);
+    let layers = layers(network);
+    let mut removed = RemovedUnits::new();
+    for unit in silent.iter().flat_map(|group| &groups.groups()[*group]) {
+        let layer = removed.entry(layers[unit.layer].name.clone());
+        layer.or_default().push(unit.index);
+    }
+    removed.values_mut().for_each(|units| units.sort_unstable());
+    Ok((groups.remove(network, &silent)?, removed))
 }
 
 fn stream_seed(seed: u64, purpose: &str) -> u64 {

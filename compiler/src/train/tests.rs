@@ -142,7 +142,8 @@ fn checkpoints_that_were_changed_are_refused() {
     let whole = std::fs::read(&checkpoint).unwrap();
     let mut names = initial.parameters().iter().map(Parameter::name);
     let mean = names.find(|name| name.ends_with("mean")).unwrap();
-    let changes: [(&dyn Fn(&mut Archive), &str); 4] = [
+    type Change<'a> = &'a dyn Fn(&mut Archive);
+    let changes: [(Change<'_>, &str); 4] = [
         (
             &|archive| {
                 let tensor = Tensor {

@@ -6,6 +6,7 @@ mod engine;
 mod model;
 mod output;
 mod recipe;
+mod report;
 mod usage;
 
 use std::path::Path;
