@@ -10,9 +10,10 @@ use crate::attack::{Attack, Examples, Pgd, ThreatModel};
 use crate::classifier::ComputeError;
 use crate::data::Dataset;
 use crate::execute::DeviceChoice;
+use crate::foreign::{self, ForeignError};
 use crate::gradients::trainable;
 use crate::progress::Progress;
-use crate::prune::{Needs, Statistics};
+use crate::prune::{Needs, Provenance, Statistics};
 use crate::seed::{seeds, stream};
 
 /// Images per batch; bounds the memory that responses take on the host.
@@ -36,6 +37,19 @@ pub struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    /// What statistics of `network` on this sample are about, for their file.
+    ///
+    /// # Errors
+    /// If a number in the network is not finite.
+    pub fn provenance(&self, network: &Network) -> Result<Provenance, ForeignError> {
+        Ok(Provenance {
+            attack: format!("PGD-{}", self.steps),
+            epsilon: self.epsilon,
+            seed: self.seed,
+            network: foreign::hash(network)?,
+        })
+    }
+
     /// Measures what is needed of `network`. Nothing is computed if nothing is needed.
     ///
     /// # Errors

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::attack::{AttackSettings, Suite};
 use crate::data::ImageSettings;
@@ -111,7 +113,7 @@ pub enum RecipeError {
     Value {
         /// The file, or the name of a shipped recipe.
         origin: String,
-        /// "key: problem".
+        /// "key: problem", behind the line if the value stands in a file.
         problem: String,
     },
 }
@@ -149,11 +151,17 @@ impl Recipe {
             });
         }
         let recipe: Self = parse_toml(text, origin)?;
-        recipe.check(origin)?;
-        Ok(recipe)
+        let Some(problem) = recipe.problem() else {
+            return Ok(recipe);
+        };
+        let place = place(key_position(text, &problem).map(|position| line(text, position)));
+        Err(RecipeError::Value {
+            origin: origin.to_owned(),
+            problem: format!("{place}{problem}"),
+        })
     }
 
-    /// Checks every value, after parsing or after command-line flags have changed some.
+    /// Checks every value, after command-line flags have changed some.
     ///
     /// # Errors
     /// The first value that is out of range.
@@ -252,10 +260,7 @@ impl Recipe {
 /// Reads TOML; errors name the line.
 fn parse_toml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, RecipeError> {
     toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .map(|span| 1 + text[..span.start].matches('\n').count());
-        let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+        let place = place(error.span().map(|span| line(text, span.start)));
         let message = error.message().replace('\n', " ");
         RecipeError::Parse {
             origin: origin.to_owned(),
@@ -264,21 +269,110 @@ fn parse_toml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, Recipe
     })
 }
 
+/// The line that a byte of a text is in.
+fn line(text: &str, position: usize) -> usize {
+    1 + text[..position].matches('\n').count()
+}
+
+/// A line as errors begin with it.
+fn place(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!("line {line}: "))
+}
+
+/// Where the key stands that a problem is about, "key: problem"; else the innermost of the tables around it that the text has.
+fn key_position(text: &str, problem: &str) -> Option<usize> {
+    let (key, _) = problem.split_once(':')?;
+    let document = DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut position = None;
+    for part in key.split('.') {
+        let Some((key, value)) = entry(table, part) else {
+            break;
+        };
+        position = Some(key.span().start);
+        match value.get_ref().as_table() {
+            Some(inner) => table = inner,
+            None => break,
+        }
+    }
+    position
+}
+
+/// A table's entry with a key. Problems of a choice such as a loss may leave out its name, which is then the only key of a table.
+fn entry<'t, 'i>(
+    table: &'t DeTable<'i>,
+    part: &str,
+) -> Option<(&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>)> {
+    let find = |table: &'t DeTable<'i>| table.iter().find(|(key, _)| key.get_ref() == part);
+    find(table).or_else(|| {
+        let mut values = table.values();
+        let (Some(choice), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        find(choice.get_ref().as_table()?)
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use sinew_models::zoo;
+
     use super::*;
+    use crate::train::LearningRate;
 
     const DEMO: &str = include_str!("../../models/recipes/demo.toml");
     const SHAPES: &str = include_str!("../../models/recipes/coloured-shapes.toml");
     const QUICK: &str = include_str!("../../models/recipes/demo-quick.toml");
-    const SHIPPED: [&str; 3] = [DEMO, QUICK, SHAPES];
+
+    /// The shipped recipes by the names of their files.
+    fn shipped() -> BTreeMap<String, String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/recipes");
+        let files = fs::read_dir(folder).unwrap().map(|file| {
+            let path = file.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        });
+        files.collect()
+    }
 
     #[test]
     fn shipped_recipes_are_valid_and_survive_the_round_trip() {
-        for text in SHIPPED {
-            let recipe = Recipe::parse(text, "demo").unwrap();
+        let shipped = shipped();
+        assert!(
+            ["demo", "demo-quick", "coloured-shapes"]
+                .iter()
+                .all(|name| shipped.contains_key(*name))
+        );
+        for (name, text) in shipped {
+            let recipe = Recipe::parse(&text, &name).unwrap();
             let again = Recipe::parse(&toml::to_string(&recipe).unwrap(), "again").unwrap();
             assert_eq!(recipe, again);
+        }
+    }
+
+    #[test]
+    fn recipes_of_the_zoo_differ_in_the_network_and_its_learning_rate_alone() {
+        let shipped = shipped();
+        let plain = |network: &str, kind: &str| {
+            let text = &shipped[&format!("{network}-{kind}")];
+            let mut recipe = Recipe::parse(text, network).unwrap();
+            assert_eq!(std::mem::take(&mut recipe.network), network);
+            for settings in [&mut recipe.train, &mut recipe.fine_tune] {
+                settings.learning_rate = LearningRate::Constant { rate: 0.0 };
+            }
+            recipe
+        };
+        for network in zoo::NAMES {
+            let [stages, end] = ["three-stage", "end-to-end"].map(|kind| {
+                assert_eq!(plain(network, kind), plain("small_cnn", kind), "{network}");
+                plain(network, kind)
+            });
+            // Two ways to prune, at one budget.
+            assert_ne!(stages.prune.method, end.prune.method);
+            let prune = stages.prune.clone();
+            assert_eq!(stages, Recipe { prune, ..end });
         }
     }
 
@@ -314,6 +408,19 @@ mod tests {
     }
 
     #[test]
+    fn the_dense_network_has_no_parent_to_listen_to() {
+        let section = "distillation = { weight = 0.5, temperature = 2.0 }\n";
+        let with = |name: &str| DEMO.replace(name, &format!("{name}\n{section}"));
+        let recipe = Recipe::parse(&with("[fine_tune]"), "r").unwrap();
+        assert!(recipe.fine_tune.distillation.is_some());
+        let error = Recipe::parse(&with("[train]"), "r").unwrap_err();
+        assert!(
+            error.to_string().contains("train.distillation: "),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn values_out_of_range_are_refused_by_key() {
         for (from, to, key) in [
             ("sparsity = 0.9", "sparsity = 1.0", "prune.sparsity"),
@@ -343,14 +450,47 @@ mod tests {
                 "train.adversary.n-fgsm.noise",
             ),
             ("steps = 20", "steps = 0", "evaluate.attacks"),
+            ("\nsteps = 5", "\nsteps = 0", "prune.steps"),
             ("height = 32", "height = 0", "image.height"),
             ("width = 32", "width = 5000", "image.width"),
         ] {
-            let text = SHIPPED.iter().find(|text| text.contains(from));
+            let examples = [DEMO, QUICK, SHAPES];
+            let text = examples.iter().find(|text| text.contains(from));
             let text = text.expect(from).replace(from, to);
             let error = Recipe::parse(&text, "r").unwrap_err();
             assert!(matches!(error, RecipeError::Value { .. }), "{error}");
             assert!(error.to_string().contains(key), "{error} should name {key}");
         }
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_line() {
+        let line = |from: &str, to: &str, expected: &str| {
+            assert!(DEMO.contains(from), "{from}");
+            let text = DEMO.replacen(from, to, 1);
+            let error = Recipe::parse(&text, "r").unwrap_err().to_string();
+            let line = text.lines().position(|line| line.starts_with(expected));
+            let place = format!("use recipe r: line {}: ", 1 + line.expect(expected));
+            assert!(error.starts_with(&place), "{error} should say {place}");
+        };
+        line("epsilon = 0.1", "epsilon = 2.0", "epsilon");
+        line("sparsity = 0.9", "sparsity = 1.0", "sparsity");
+        line("epochs = 3", "epochs = 0", "epochs = 0");
+        line("samples = 1000", "samples = 0", "samples = 0");
+        // In an inline table, with and without the name of the choice in the message.
+        line("noise = 1.0", "noise = -1.0", "adversary");
+        let ranked = "method = { ranked = { criterion = \"anomaly-weight\" } }";
+        line(ranked, "method = { hydra = { learn = 2.0 } }", "method");
+        // In tables with headers of their own.
+        let table = "sparsity = 0.9\n[prune.method.hydra]\nscore_rate = 1.0\nlearn = 2.0\n";
+        let rest = "density_floor = 0.02\nsamples = 500\nsteps = 5";
+        let prune = format!("{ranked}\nsparsity = 0.9\n{rest}");
+        line(&prune, table, "learn = 2.0");
+        // What is not there is missed where it should be.
+        line(
+            "sparsity = 0.9\ndensity_floor = 0.02",
+            "sparsity = 0.999",
+            "[prune]",
+        );
     }
 }

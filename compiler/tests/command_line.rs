@@ -3,8 +3,8 @@
 
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 9] = [
-    "demo", "compile", "compare", "attack", "run", "bench", "inspect", "report", "data",
+const COMMANDS: [&str; 10] = [
+    "demo", "compile", "compare", "attack", "anomaly", "run", "bench", "inspect", "report", "data",
 ];
 
 fn sinew(arguments: &[&str]) -> Output {

@@ -329,10 +329,19 @@ impl Network {
 
     /// Fraction of zeros among all weights of convolution and linear layers; 0 where there are none.
     pub fn sparsity(&self) -> f64 {
-        let weights = || self.parameters.iter().filter(|p| p.role == Role::Weight);
-        let total: usize = weights().map(|p| p.values.len()).sum();
-        let kept: usize = weights().map(Parameter::nonzeros).sum();
-        (total - kept) as f64 / total.max(1) as f64
+        self.sparsity_since(self)
+    }
+
+    /// Fraction of the weights of the `original` network, from which this one was made, that are zero here or went with their units.
+    pub fn sparsity_since(&self, original: &Self) -> f64 {
+        let total: usize = original.weights().map(|p| p.values.len()).sum();
+        let kept: usize = self.weights().map(Parameter::nonzeros).sum();
+        total.saturating_sub(kept) as f64 / total.max(1) as f64
+    }
+
+    /// Of convolution and linear layers.
+    fn weights(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(|p| p.role == Role::Weight)
     }
 
     fn trainable(&self) -> impl Iterator<Item = &Parameter> {

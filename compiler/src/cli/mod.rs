@@ -1,5 +1,6 @@
 //! The command line: one command per file, each a thin shell around the library.
 
+mod anomaly;
 mod attack;
 mod bench;
 mod compare;
@@ -18,12 +19,14 @@ mod pack;
 mod report;
 mod run;
 mod saved;
+mod subject;
 mod table;
 mod terminal;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde::de::DeserializeOwned;
 
 use crate::execute::DeviceChoice;
 use crate::progress::Progress;
@@ -47,6 +50,7 @@ enum Command {
     Compile(compile::Compile),
     Compare(compare::Compare),
     Attack(attack::AttackCommand),
+    Anomaly(anomaly::Anomaly),
     Run(run::Run),
     Bench(bench::Bench),
     Inspect(inspect::Inspect),
@@ -99,6 +103,11 @@ impl ComputeOptions {
     }
 }
 
+/// A value by the name that serde gives it.
+fn named<T: DeserializeOwned>(text: &str, known: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|_| format!("there are {known}"))
+}
+
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -106,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Compile(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Attack(command) => command.run(),
+        Command::Anomaly(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Inspect(command) => command.run(),

@@ -226,11 +226,9 @@ impl Shared<'_> {
                 None => true,
                 Some(parent) => matches!(states.0[parent], State::Done),
             };
-            let left = (0..self.jobs.len()).filter(waiting);
-            if left.clone().next().is_none() {
-                return None;
-            }
-            if let Some(number) = left.clone().find(ready) {
+            let left: Vec<usize> = (0..self.jobs.len()).filter(waiting).collect();
+            left.first()?;
+            if let Some(number) = left.into_iter().find(ready) {
                 states.0[number] = State::Running;
                 return Some(number);
             }

@@ -3,9 +3,13 @@
 use std::f64::consts::{FRAC_PI_2, LN_2};
 
 /// 95 % confidence interval of the mean of normal numbers of unknown spread, by Student's t with `numbers.len() − 1` degrees of freedom. Of
-/// differences between pairs it is the paired t-test: the difference is significant at 5 % where 0 lies outside. None of fewer than two.
+/// differences between pairs it is the paired t-test: the difference is significant at 5 % where 0 lies outside. None of fewer than two, and
+/// none if all are equal: that counts of images happen to agree does not say that nothing varies.
 pub fn student_interval(numbers: &[f64]) -> Option<[f64; 2]> {
     let deviation = deviation(numbers)?;
+    if numbers.iter().all(|number| *number == numbers[0]) {
+        return None;
+    }
     let half = quantile(numbers.len() - 1) * deviation / (numbers.len() as f64).sqrt();
     let mean = mean(numbers);
     Some([mean - half, mean + half])
@@ -101,7 +105,7 @@ mod tests {
         // Mean 2, deviation 1, three numbers: 2 ± 4.302653 / √3.
         let [low, high] = student_interval(&[1.0, 2.0, 3.0]).unwrap();
         assert!((low + 0.484_138).abs() < 1e-6 && (high - 4.484_138).abs() < 1e-6);
-        assert_eq!(student_interval(&[0.5, 0.5]), Some([0.5, 0.5]));
+        assert_eq!(student_interval(&[0.1, 0.1, 0.1]), None);
         assert_eq!(student_interval(&[1.0]), None);
         assert_eq!(deviation(&[1.0, 3.0]), Some(2.0_f64.sqrt()));
     }

@@ -116,7 +116,8 @@ pub struct Summary {
 pub struct Paired {
     /// Robust accuracy minus the reference's, seed by seed.
     pub difference: Summary,
-    /// 95 % confidence interval of the mean difference, of the paired t-test over seeds; none of one seed.
+    /// 95 % confidence interval of the mean difference, of the paired t-test over seeds; none of one seed, or if all differ
+    /// by the same.
     pub interval: Option<[f64; 2]>,
     /// Test images, over all seeds, that this method has right under attack and the reference has not.
     pub better: usize,

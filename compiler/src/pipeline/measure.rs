@@ -32,10 +32,11 @@ struct Packed<'a> {
 }
 
 impl Run<'_> {
-    /// Packs a network as `name` and measures it; `label` is what people are told that it is.
+    /// Packs a network, made from the `original` one, as `name` and measures it; `label` is what people are told that it is.
     pub(super) fn network_record(
         &self,
         trained: &Trained,
+        original: &Network,
         name: &str,
         label: &str,
     ) -> Result<NetworkRecord, CompileError> {
@@ -53,7 +54,7 @@ impl Run<'_> {
         let suite = suite.map(|suite| self.measured(&packed, &suite, &model, label));
         Ok(NetworkRecord {
             parameters: network.nonzero_count(),
-            sparsity: network.sparsity(),
+            sparsity: network.sparsity_since(original),
             bytes: bytes.len() as u64,
             history: trained.history.clone(),
             evaluation,

@@ -29,7 +29,7 @@ use crate::execute::DeviceChoice;
 use crate::foreign;
 use crate::observe::Sample;
 use crate::progress::Progress;
-use crate::prune::{self, Fixed, Granularity, Measure, Needs, Sparsifier};
+use crate::prune::{Fixed, Granularity, Measure, Needs, Sparsifier, Statistics, layers};
 use crate::recipe::Recipe;
 use crate::seed::stream;
 use crate::train::{EpochRecord, TrainRun, TrainSettings, train};
@@ -51,8 +51,8 @@ pub fn compile(
     run.anomaly(&dense.network, files::ANOMALY)?;
     let sparse = run.sparse(&dense.network)?;
     run.anomaly(&sparse.network, files::SPARSE_ANOMALY)?;
-    let dense_record = run.network_record(&dense, files::DENSE_MODEL, "dense")?;
-    let sparse_record = run.network_record(&sparse, files::MODEL, "sparse")?;
+    let dense_record = run.network_record(&dense, &dense.network, files::DENSE_MODEL, "dense")?;
+    let sparse_record = run.network_record(&sparse, &dense.network, files::MODEL, "sparse")?;
     let record = RunRecord {
         provenance,
         training_images: run.data.train.len(),
@@ -78,7 +78,7 @@ pub fn compile_parent(
 
     let dense = run.dense(initial)?;
     run.anomaly(&dense.network, files::ANOMALY)?;
-    run.network_record(&dense, files::DENSE_MODEL, "dense")
+    run.network_record(&dense, &dense.network, files::DENSE_MODEL, "dense")
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
@@ -297,18 +297,20 @@ impl<'a> Run<'a> {
     /// Leaves the anomaly of a network in the folder, for people and reports.
     fn anomaly(&self, network: &Network, name: &str) -> Result<(), CompileError> {
         let path = self.folder.join(name);
-        if path.exists() {
-            return Ok(());
+        if let Ok(bytes) = fs::read(&path) {
+            return match Statistics::from_bytes(&bytes, network) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(CompileError::State {
+                    path,
+                    problem: error.to_string(),
+                }),
+            };
         }
         let needs =
             Needs::of_measure(Measure::Activation).and(&Needs::of_measure(Measure::Gradient));
-        let statistics = self.sample().observe(network, &needs, self.progress)?;
-        let provenance = prune::Provenance {
-            attack: format!("PGD-{}", self.recipe.prune.steps),
-            epsilon: self.recipe.epsilon,
-            seed: self.recipe.seed,
-            network: foreign::hash(network)?,
-        };
+        let sample = self.sample();
+        let statistics = sample.observe(network, &needs, self.progress)?;
+        let provenance = sample.provenance(network)?;
         Ok(atomic_file::write(
             &path,
             &statistics.to_bytes(&provenance),
@@ -333,7 +335,7 @@ impl<'a> Run<'a> {
 fn without_silent_units(network: &Network) -> Result<(Network, RemovedUnits), CompileError> {
     let groups = UnitGroups::of(network);
     let silent = groups.silent(network);
-    let layers = prune::layers(network);
+    let layers = layers(network);
     let mut removed = RemovedUnits::new();
     for unit in silent.iter().flat_map(|group| &groups.groups()[*group]) {
         let layer = removed.entry(layers[unit.layer].name.clone());

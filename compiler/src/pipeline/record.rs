@@ -58,7 +58,7 @@ pub struct RunRecord {
 pub struct NetworkRecord {
     /// Trainable parameters that are not zero.
     pub parameters: usize,
-    /// Fraction of zeros among the weights of convolution and linear layers.
+    /// Fraction of the dense network's weights, in convolution and linear layers, that are zero or gone.
     pub sparsity: f64,
     /// Size of the packed file.
     pub bytes: u64,

@@ -27,6 +27,14 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Activation,
+        Self::Gradient,
+        Self::Signed,
+        Self::WeightGradient,
+    ];
+
     /// What has to be summed.
     pub fn quantity(self) -> Quantity {
         match self {

@@ -212,3 +212,87 @@ impl PruneSettings {
         Some(problem.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(method: &str, more: &str) -> PruneSettings {
+        let text = format!("method = {method}\nsparsity = 0.5\n{more}");
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_enough_and_has_no_problem() {
+        for name in ["learned-mask", "hydra", "harp", "radmm", "flying-bird"] {
+            let settings = read(&format!("\"{name}\""), "");
+            assert_eq!(settings.problem(), None, "{name}");
+            let again: PruneSettings =
+                toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
+            assert_eq!(again, settings);
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        for (method, more, problem) in [
+            (
+                "{ hydra = { learn = 1.0 } }",
+                "",
+                "method.learn: 1 is not between 0 and 1",
+            ),
+            (
+                "{ hydra = { score_rate = -1.0 } }",
+                "",
+                "method.score_rate: -1 is not 0 or more",
+            ),
+            (
+                "{ harp = { penalty = inf } }",
+                "",
+                "method.penalty: inf is not 0 or more",
+            ),
+            (
+                "{ radmm = { updates = 0 } }",
+                "",
+                "method.updates: must be at least 1",
+            ),
+            (
+                "{ flying-bird = { drop = 0.0 } }",
+                "",
+                "method.drop: 0 is not between 0 and 1",
+            ),
+            (
+                "{ learned-mask = { freeze = 0.5 } }",
+                "",
+                "method.freeze: 0.5 is before anneal",
+            ),
+            ("\"hydra\"", "samples = 0", "samples: must be at least 1"),
+        ] {
+            assert_eq!(read(method, more).problem().unwrap(), problem);
+        }
+    }
+
+    #[test]
+    fn settings_that_a_method_would_ignore_are_refused() {
+        let pairs = "granularity = { n-m = { keep = 2, of = 4 } }";
+        for (method, more, key) in [
+            ("\"flying-bird\"", "granularity = \"unit\"", "granularity: "),
+            ("\"flying-bird\"", pairs, "granularity: "),
+            ("\"harp\"", pairs, "granularity: "),
+            ("\"harp\"", "scope = \"erk\"", "scope: "),
+        ] {
+            let problem = read(method, more).problem().unwrap();
+            assert!(problem.starts_with(key), "{problem}");
+        }
+        for (method, more) in [
+            (
+                "\"flying-bird\"",
+                "granularity = { block = { across = 4, along = 1 } }",
+            ),
+            ("\"harp\"", "granularity = \"unit\""),
+            ("\"radmm\"", pairs),
+        ] {
+            assert_eq!(read(method, more).problem(), None);
+        }
+    }
+}

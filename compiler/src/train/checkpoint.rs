@@ -124,7 +124,12 @@ impl Checkpoint {
         };
         let masks = part(MASK).into_iter();
         let masks = masks.map(|mask| Some(mask?.iter().map(|keep| *keep != 0.0).collect()));
-        let masks = masks.collect();
+        let masks: Vec<Option<Vec<bool>>> = masks.collect();
+        let mut masked = initial.parameters().iter().zip(&masks);
+        if let Some((p, _)) = masked.find(|(p, mask)| mask.is_some() && !p.role().is_trainable()) {
+            let name = p.name();
+            return Err(damaged(format!("{name} has a mask and is not trained")));
+        }
         let mut whole = |name: &str| -> Result<Vec<Vec<f32>>, TrainError> {
             let values: Option<Vec<Vec<f32>>> = part(name).into_iter().collect();
             values.ok_or_else(|| damaged(format!("a {name} is missing or has another shape")))

@@ -6,6 +6,7 @@
 //! Non-goals: what is pruned (`prune`), what is reported (`evaluate`).
 
 mod augment;
+mod batch;
 mod checkpoint;
 mod loss;
 mod optimizer;
@@ -172,7 +173,11 @@ pub fn train(
         None => bar.finish(),
     }
     let Checkpoint { best, position, .. } = session.checkpoint;
-    let best = best.expect("the last epoch is settled, if none was before");
+    // The last epoch is settled at the latest, so a run of this program has one.
+    let best = best.ok_or_else(|| TrainError::Checkpoint {
+        path: run.checkpoint.to_owned(),
+        problem: "it is at the end of its run and has no best network".to_owned(),
+    })?;
     Ok((best, position.history))
 }
 

@@ -4,20 +4,19 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use sinew_models::Network;
 
-use super::augment;
+use super::batch::Batch;
 use super::checkpoint::{Checkpoint, Position};
 use super::optimizer::{Optimizer, State};
 use super::perturbation::perturb;
 use super::risk::{Known, Risk};
-use super::schedule::epsilon;
 use super::stopping::{Epoch, Stopped};
 use super::{EpochRecord, TrainError, TrainRun};
-use crate::attack::{Examples, Pgd, ThreatModel};
-use crate::classifier::{ComputeError, decision};
+use crate::attack::{Pgd, ThreatModel};
+use crate::classifier::decision;
 use crate::evaluate::accuracy_under;
 use crate::gradients::trainable;
 use crate::prune::{Moment, Observe, Sparsifier, Subject};
-use crate::seed::{seeds, stream};
+use crate::seed::stream;
 use crate::trainable::{Normalization, Request, Responses, Trainable};
 
 /// Of the running statistics of batch norm, per training step.
@@ -137,40 +136,6 @@ impl<'a> Session<'a> {
         values
     }
 
-    /// The next batch of the epoch, augmented, and its labels.
-    fn batch(&self, order: &[usize]) -> (Vec<f32>, Vec<usize>) {
-        let (run, position) = (self.run, &self.checkpoint.position);
-        let batch = &order[position.step * self.batch_size..][..self.batch_size];
-        let mut images = run.train.batch(batch);
-        let moment = augment::Moment {
-            seed: run.seed,
-            epoch: position.epoch,
-        };
-        let shape = run.train.shape();
-        (run.settings.augmentation).apply(&mut images, shape, &self.fill, moment, batch);
-        (images, run.train.batch_labels(batch))
-    }
-
-    /// The adversarial versions of a batch for the network as the engine has it; in plain training the batch itself.
-    fn crafted(
-        &self,
-        moment: &Moment,
-        images: &[f32],
-        labels: &[usize],
-    ) -> Result<Vec<f32>, ComputeError> {
-        let (run, settings) = (self.run, self.run.settings);
-        let warm_up = settings.epsilon_warm_up;
-        let epsilon = epsilon(run.epsilon, warm_up, moment.step, moment.steps);
-        let Some(attack) = settings.adversary.attack(epsilon) else {
-            return Ok(images.to_vec());
-        };
-        let position = &self.checkpoint.position;
-        let at = [position.epoch as u64, position.step as u64];
-        let seed = stream(run.seed, "training attack", &at).next_u64();
-        let seeds = seeds(seed, "attacked image", 0..labels.len() as u64);
-        attack.perturb(&*self.engine, &Examples::new(images, labels, &seeds))
-    }
-
     /// One step on the next batch of the epoch.
     pub(super) fn step(&mut self, order: &[usize], observe: Observe<'_>) -> Result<(), TrainError> {
         let (initial, settings) = (self.initial, self.run.settings);
@@ -180,8 +145,12 @@ impl<'a> Session<'a> {
         let effective = self.effective(&self.checkpoint.state.parameters);
         self.engine.set_parameters(&effective)?;
 
-        let (images, labels) = self.batch(order);
-        let adversarial = self.crafted(&moment, &images, &labels)?;
+        let Position { epoch, step, .. } = self.checkpoint.position;
+        let indices = &order[step * self.batch_size..][..self.batch_size];
+        let batch = Batch::new(self.run, &self.fill, epoch, indices);
+        let at = [epoch as u64, step as u64];
+        let adversarial = batch.adversarial(self.run, &*self.engine, &moment, at)?;
+        let Batch { images, labels } = batch;
         let teacher = self.teacher.as_ref();
         let teacher = teacher.map(|teacher| teacher.logits(&images)).transpose()?;
         let known = Known {

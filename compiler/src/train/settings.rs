@@ -147,5 +147,22 @@ impl TrainSettings {
             .or_else(|| below_one("average_decay", self.average_decay))
             .or_else(|| some("validation_steps", self.validation_steps))
             .or_else(|| inside("stopping", self.stopping.problem()))
+            .or_else(|| self.misfit())
+    }
+
+    /// A setting that would do nothing beside the others.
+    fn misfit(&self) -> Option<String> {
+        if self.adversary != Adversary::None {
+            return None;
+        }
+        let idle = [
+            ("loss", self.loss.needs_clean()),
+            ("penalty", self.penalty.is_some()),
+            ("epsilon_warm_up", self.epsilon_warm_up > 0.0),
+        ];
+        let (key, _) = idle.into_iter().find(|(_, is_set)| *is_set)?;
+        Some(format!(
+            "{key}: it is about adversarial images, and with adversary = \"none\" there are none"
+        ))
     }
 }

@@ -5,6 +5,8 @@ mod settings;
 mod units;
 
 use rand::Rng;
+use sinew_models::Parameter;
+use sinew_models::file::{Archive, Tensor};
 
 use super::*;
 use crate::attack::{Pgd, ThreatModel};
@@ -124,4 +126,61 @@ fn a_diverging_run_says_so() {
         matches!(error, TrainError::Diverged { epoch: 1, .. }),
         "{error}"
     );
+}
+
+#[test]
+fn checkpoints_that_were_changed_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = dark_and_bright(80);
+    let settings = train_settings();
+    let checkpoint = folder.path().join("checkpoint");
+    let run = run(&settings, (&images, &images), &checkpoint);
+    let (initial, mut fixed) = (two_layers(), Fixed);
+    let session = Session::open(&run, &initial, &mut fixed).unwrap();
+    session.save().unwrap();
+    drop(session);
+    let whole = std::fs::read(&checkpoint).unwrap();
+    let mut names = initial.parameters().iter().map(Parameter::name);
+    let mean = names.find(|name| name.ends_with("mean")).unwrap();
+    type Change<'a> = &'a dyn Fn(&mut Archive);
+    let changes: [(Change<'_>, &str); 4] = [
+        (
+            &|archive| {
+                let tensor = Tensor {
+                    shape: vec![3],
+                    values: vec![0.0; 3],
+                };
+                archive.tensors.insert(format!("mask/{mean}"), tensor);
+            },
+            "has a mask and is not trained",
+        ),
+        (
+            &|archive| {
+                archive.tensors.remove("velocity/conv.weight").unwrap();
+            },
+            "a velocity is missing",
+        ),
+        (
+            &|archive| {
+                let tensor = archive.tensors["velocity/conv.weight"].clone();
+                let name = "sparsifier/score/0".to_owned();
+                archive.tensors.insert(name, tensor);
+            },
+            "unexpected \"score/0\"",
+        ),
+        (
+            &|archive| {
+                let json = archive.metadata.get_mut("sinew.training").unwrap();
+                *json = json.replace("\"epoch\":0", "\"epoch\":9");
+            },
+            "has no best network",
+        ),
+    ];
+    for (change, problem) in changes {
+        let mut archive = Archive::from_bytes(&whole).unwrap();
+        change(&mut archive);
+        std::fs::write(&checkpoint, archive.to_bytes().unwrap()).unwrap();
+        let error = train_fixed(&run, initial.clone()).unwrap_err();
+        assert!(error.to_string().contains(problem), "{error}");
+    }
 }

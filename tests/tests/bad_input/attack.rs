@@ -35,6 +35,7 @@ fn models_that_do_not_take_the_images_or_do_not_know_the_classes_are_refused() {
     ] {
         write_network(&path, shape, classes);
         assert_fails(sinew("attack").arg(&path), INPUT, &names);
+        assert_fails(sinew("anomaly").arg(&path), INPUT, &names);
         // So is a surrogate.
         let fits = folder.path().join("fits.safetensors");
         write_network(&fits, [1, 28, 28], 10);

@@ -8,7 +8,7 @@ use sinew_tests::program::listing;
 use super::{Source, read, root, sources};
 
 #[test]
-fn the_readme_lists_every_command_network_and_criterion() {
+fn the_readme_lists_every_command_network_criterion_and_method() {
     let readme = read("README.md");
     let commands = read("compiler/src/cli/mod.rs");
     let (_, variants) = commands.split_once("\nenum Command {").unwrap();
@@ -19,9 +19,20 @@ fn the_readme_lists_every_command_network_and_criterion() {
     let mut names: Vec<String> = modules.map(|name| format!("`sinew {name}")).collect();
     assert!(!names.is_empty(), "{commands}");
     names.extend(zoo::NAMES.map(|name| format!("`{name}`")));
-    let criteria = listing(&root().join("compiler/src/prune/criterion"));
-    let criteria = criteria.iter().filter(|file| *file != "mod.rs");
-    names.extend(criteria.map(|file| format!("`{}`", file.replace(".rs", "").replace('_', "-"))));
+    for (folder, others) in [
+        ("criterion", &["mod.rs", "tests.rs"][..]),
+        (
+            "method",
+            &["mod.rs", "tests.rs", "fixed.rs", "scores.rs"][..],
+        ),
+    ] {
+        let files = listing(&root().join("compiler/src/prune").join(folder));
+        let files = files.iter().filter_map(|file| {
+            let name = file.strip_suffix(".rs")?;
+            (!others.contains(&file.as_str())).then(|| format!("`{}`", name.replace('_', "-")))
+        });
+        names.extend(files);
+    }
     for name in names {
         assert!(readme.contains(&name), "README.md does not list {name}");
     }

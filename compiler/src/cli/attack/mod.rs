@@ -3,7 +3,6 @@
 mod card;
 mod live_table;
 mod state;
-mod subject;
 
 use std::path::PathBuf;
 
@@ -13,15 +12,15 @@ use serde::Serialize;
 
 use self::card::{markdown, text};
 use self::live_table::LiveTable;
-use self::subject::Subject;
 use super::engine::Engine;
 use super::failure::Failure;
+use super::subject::Subject;
 use super::terminal::{print, print_json};
-use super::{ComputeOptions, OutputOptions};
+use super::{ComputeOptions, OutputOptions, named};
 use crate::atomic_file;
 use crate::attack::{AttackSettings, Circumstances, NAMED, NamedAttack, Norm, Suite, ThreatModel};
 use crate::classifier::Differentiable;
-use crate::data::{self, DataSource, Dataset, ImageSettings, Resize};
+use crate::data::{self, DataSource, Dataset, Resize};
 use crate::evaluate::{
     Checks, CorruptedAccuracy, Evaluation, Protocol, Samples, check_evaluation,
     corrupted_accuracies, evaluate, save_adversarial,
@@ -284,12 +283,7 @@ impl AttackCommand {
         subject: &Subject,
         progress: &Progress,
     ) -> Result<(Dataset, Vec<usize>), Failure> {
-        let resize = match self.resize {
-            Some(resize) => Some(resize),
-            None => subject.file.resize()?,
-        };
-        let shape = subject.network.input_shape();
-        let settings = resize.and_then(|resize| ImageSettings::for_shape(shape, resize));
+        let settings = subject.image_settings(self.resize)?;
         let source = DataSource::from(self.data.as_ref());
         let samples = self.samples as usize;
         let read = if self.shuffle { usize::MAX } else { samples };
@@ -336,11 +330,6 @@ fn suite(text: &str) -> Result<Suite, String> {
 
 fn norm(text: &str) -> Result<Norm, String> {
     named(text, "linf, l2")
-}
-
-/// A value by the name that serde gives it.
-fn named<T: serde::de::DeserializeOwned>(text: &str, known: &str) -> Result<T, String> {
-    serde_json::from_value(text.into()).map_err(|_| format!("there are {known}"))
 }
 
 fn epsilon(text: &str) -> Result<f32, String> {

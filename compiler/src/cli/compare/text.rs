@@ -113,22 +113,32 @@ fn caption(block: &Block) -> Vec<String> {
     seeds.sort_unstable();
     seeds.dedup();
     let names: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    let over = match names.as_slice() {
+        [seed] => format!("seed {seed}"),
+        seeds => format!(
+            "mean ± sample standard deviation over seeds {}",
+            seeds.join(", ")
+        ),
+    };
     let samples = grouped(block.samples as u64);
     let suite = block.suite.map_or_else(String::new, |suite| {
         let name = serde_json::to_value(suite.name).expect("a name");
         let name = name.as_str().unwrap_or_default().to_owned();
         let samples = grouped(suite.samples as u64);
-        format!("; {name} suite, each attack on the survivors of those before it, on the first {samples}")
+        format!(
+            "; {name} suite, each attack on the survivors of those before it, on the first {samples}"
+        )
     });
     let budget = block.budget;
     let mut lines = vec![
         format!(
-            "accuracy in %, mean ± sample standard deviation over seeds {}; {} ball of radius {}, first {samples} test images{suite}",
-            names.join(", "),
+            "accuracy in %, {over}; {} ball of radius {}, first {samples} test images{suite}",
             block.norm.symbol(),
             block.epsilon,
         ),
-        "val.: validation, the epoch that was kept on held-out training images; choices are made by these columns alone".to_owned(),
+        "val.: validation, the epoch that was kept on held-out training images; choices are made \
+         by these columns alone"
+            .to_owned(),
         format!(
             "budget of every fine-tuning run, epochs × images × attack steps: {} × {} × {}",
             budget.epochs,
@@ -138,8 +148,9 @@ fn caption(block: &Block) -> Vec<String> {
     ];
     if block.rows.iter().any(|row| row.against_reference.is_some()) {
         lines.push(format!(
-            "− under {}: difference in points with the 95 % interval of the paired t-test over seeds; right : wrong, test images over all \
-             seeds that only this method or only the other has right, and McNemar's exact test",
+            "− under {}: difference in points with the 95 % interval of the paired t-test over \
+             seeds; right : wrong, test images over all seeds that only this method or only the \
+             other has right, and McNemar's exact test",
             block.compared_under
         ));
     }

@@ -1,3 +1,5 @@
+//! Figures put together from runs that never were.
+
 use super::*;
 use crate::attack::AttackSettings;
 use crate::compare::{Variations, methods};

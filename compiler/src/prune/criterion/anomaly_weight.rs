@@ -46,7 +46,7 @@ impl Rule for AnomalyWeight {
 
     /// Weights of dead units score 0, inverted or not.
     fn scores(&self, evidence: &Evidence<'_>) -> Vec<Vec<f64>> {
-        let last = evidence.layers().len() - 1;
+        let last = evidence.layers().len().saturating_sub(1);
         let gamma = if self.inverted {
             -self.strength
         } else {

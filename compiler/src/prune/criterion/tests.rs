@@ -1,3 +1,5 @@
+//! Criteria: scores by hand, names and parameters, and finite numbers whatever the statistics are.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -299,6 +301,18 @@ fn chance_follows_the_seed() {
         );
     }
     assert!((ratios[0] - ratios[9]).abs() > 1e-6);
+}
+
+#[test]
+fn a_network_without_weights_has_no_scores() {
+    let mut builder = sinew_models::builder::NetworkBuilder::new("bare", [1, 2, 2], 0);
+    builder.flatten("flatten", sinew_models::ValueId::INPUT);
+    let network = builder.finish(Vec::new()).unwrap();
+    for criterion in all() {
+        let statistics = Statistics::new(&network, &criterion.needs());
+        let scores = criterion.scores(&network, &statistics, 0);
+        assert!(scores.is_empty(), "{}", criterion.name());
+    }
 }
 
 /// Sums as they may come out, silence and extremes included; only those that may be negative are.

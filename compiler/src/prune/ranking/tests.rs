@@ -1,3 +1,5 @@
+//! The ranking against a sort of everything, and every granularity and scope by hand.
+
 use proptest::prelude::*;
 use sinew_models::builder::NetworkBuilder;
 use sinew_models::{ValueId, Window};
@@ -95,6 +97,34 @@ fn every_layer_has_its_own_ranking_where_the_scope_is_the_layer() {
         masks[1],
         [false, false, false, false, true, true, true, true]
     );
+}
+
+#[test]
+fn densities_of_layers_can_be_given_and_meet_the_sparsity_together() {
+    let network = chain(2, &[5, 2]);
+    let scores: Vec<Vec<f64>> = vec![(0..10).map(f64::from).collect(); 2];
+    // Twice as dense, whatever scope there is: 8 weights of 20 are 16/3 and 8/3, rounded by the larger rest.
+    for scope in [Scope::Global, Scope::Layer] {
+        let target = Target {
+            scope,
+            density_floor: 0.1,
+            ..DENSE
+        };
+        let masks = target
+            .masks_with_densities(&network, &scores, 0.6, &[0.2, 0.1])
+            .unwrap();
+        assert_eq!([kept(&masks[0]), kept(&masks[1])], [5, 3]);
+        assert!(masks[0][5..].iter().all(|keep| *keep));
+    }
+    // A floor is a floor.
+    let target = Target {
+        density_floor: 0.4,
+        ..DENSE
+    };
+    let masks = target
+        .masks_with_densities(&network, &scores, 0.5, &[1.0, 1e-9])
+        .unwrap();
+    assert_eq!([kept(&masks[0]), kept(&masks[1])], [6, 4]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sinew_models::ValueId;
 
-use crate::attack::CrossEntropy;
-use crate::classifier::{ComputeError, slopes};
+use crate::classifier::ComputeError;
+use crate::softmax::Softmax;
 use crate::trainable::{Normalization, Request, Responses, Trainable};
 
 /// Clean images and their adversarial versions, in this order.
@@ -113,10 +113,27 @@ impl<'a> Batch<'a> {
     /// The slopes of Σ L over the images of each batch.
     fn loss_slopes(&self, responses: &Responses, labels: &[usize]) -> Responses {
         let classes = self.engine.classes();
-        let of = |logits: &Vec<f32>| slopes(&CrossEntropy(labels), logits, classes, 0).1;
+        let of = |logits: &Vec<f32>| {
+            let images = logits.chunks_exact(classes).zip(labels);
+            images
+                .flat_map(|(logits, label)| cross_entropy_slopes(logits, *label))
+                .collect()
+        };
         Responses {
             logits: responses.logits.iter().map(of).collect(),
             points: Vec::new(),
         }
     }
+}
+
+/// ∂(−log p_label)/∂logit of one image: p minus the one-hot label.
+fn cross_entropy_slopes(logits: &[f32], label: usize) -> Vec<f32> {
+    let softmax = Softmax::of(logits, 1.0);
+    let probabilities = softmax.probabilities.iter().enumerate();
+    probabilities
+        .map(|(class, p)| match class == label {
+            true => -softmax.others(label) as f32,
+            false => *p as f32,
+        })
+        .collect()
 }

@@ -1,9 +1,12 @@
+//! Statistics against the reference, finite differences and another engine; their files, whole and damaged.
+
 use burn::tensor::Device;
 use proptest::prelude::*;
 use sinew_models::reference;
 use sinew_models::{Role, ValueId};
 
 use super::*;
+use crate::backprop::Backprop;
 use crate::execute::Executor;
 use crate::prune::layer::Slots;
 use crate::testing::two_layers;
@@ -50,14 +53,14 @@ fn network() -> Network {
 
 fn measured(network: &Network, needs: &[Quantity], batches: &[usize]) -> Statistics {
     let [clean, attacked] = images();
-    let executor = Executor::new(network, &Device::flex());
+    let engine = Backprop::new(network).unwrap();
     let mut statistics = Statistics::new(network, &Needs::of(needs));
     let mut first = 0;
     for count in batches {
         let of = |images: &[f32]| images[first * PIXELS..][..count * PIXELS].to_vec();
         let labels = &LABELS[first..][..*count];
         statistics
-            .add(&executor, &of(&clean), &of(&attacked), labels)
+            .add(&engine, &of(&clean), &of(&attacked), labels)
             .unwrap();
         first += count;
     }
@@ -127,10 +130,10 @@ fn responses_and_inputs_are_those_of_the_reference() {
 fn gradients_of_responses_are_those_of_each_images_loss() {
     let network = network();
     let statistics = measured(&network, &ALL, &[5]);
-    let executor = Executor::new(&network, &Device::flex());
+    let burn = Executor::new(&network, &Device::flex());
     let points: Vec<ValueId> = statistics.layers().iter().map(|l| l.response).collect();
     let gradients = images().map(|images| {
-        let gradients = executor.activation_gradients(&images, &LABELS, &points);
+        let gradients = burn.activation_gradients(&images, &LABELS, &points);
         gradients.unwrap()
     });
     for (index, layer) in statistics.layers().iter().enumerate() {
@@ -186,13 +189,13 @@ fn gradients_of_weights_are_taken_image_by_image() {
     let needs = [Quantity::MeanGradient, Quantity::WeightGradient];
     let all = measured(&network, &needs, &[5]);
     let [clean, attacked] = images();
-    let executor = Executor::new(&network, &Device::flex());
+    let engine = Backprop::new(&network).unwrap();
     let mut singles = Vec::new();
     for image in 0..5 {
         let mut single = Statistics::new(&network, &Needs::of(&needs));
         let [clean, attacked] = [&clean, &attacked].map(|i| &i[image * PIXELS..][..PIXELS]);
         single
-            .add(&executor, clean, attacked, &LABELS[image..=image])
+            .add(&engine, clean, attacked, &LABELS[image..=image])
             .unwrap();
         singles.push(single);
     }
@@ -285,10 +288,10 @@ fn it_does_not_matter_how_images_are_cut_into_batches() {
 #[test]
 fn an_attack_that_does_nothing_changes_nothing() {
     let network = network();
-    let executor = Executor::new(&network, &Device::flex());
+    let engine = Backprop::new(&network).unwrap();
     let [clean, _] = images();
     let mut statistics = Statistics::new(&network, &Needs::of(&ALL));
-    statistics.add(&executor, &clean, &clean, &LABELS).unwrap();
+    statistics.add(&engine, &clean, &clean, &LABELS).unwrap();
     for measure in [
         Measure::Activation,
         Measure::Gradient,
@@ -319,11 +322,11 @@ fn a_network_that_computes_no_numbers_is_an_error_that_names_the_layer() {
     let mut network = network();
     let weights = &mut network.parameters_mut()[0];
     weights.set_values(vec![f32::NAN; weights.values().len()]);
-    let executor = Executor::new(&network, &Device::flex());
+    let engine = Backprop::new(&network).unwrap();
     let [clean, attacked] = images();
     let mut statistics = Statistics::new(&network, &Needs::of_measure(Measure::Activation));
     let error = statistics
-        .add(&executor, &clean, &attacked, &LABELS)
+        .add(&engine, &clean, &attacked, &LABELS)
         .unwrap_err();
     assert!(error.to_string().contains("\"conv\""), "{error}");
 }

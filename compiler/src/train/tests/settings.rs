@@ -117,7 +117,7 @@ fn perturbed_weights_raise_the_loss_but_not_the_count_of_what_was_withstood() {
     // One step, so that both look at the same weights.
     let plain = trained(&one_epoch(), 16, two_layers(), None).unwrap().1;
     let settings = TrainSettings {
-        weight_perturbation: 0.05,
+        weight_perturbation: 1.0,
         ..one_epoch()
     };
     let perturbed = trained(&settings, 16, two_layers(), None).unwrap().1;
@@ -243,4 +243,39 @@ fn epochs_count_for_stopping_once_they_are_settled() {
         patience: 2,
     };
     assert_eq!(after(0.48, true), (Some(expected), true));
+}
+
+#[test]
+fn what_is_about_adversarial_images_is_refused_where_there_are_none() {
+    let plain = TrainSettings {
+        adversary: Adversary::None,
+        ..one_epoch()
+    };
+    assert_eq!(plain.problem(), None);
+    let idle = [
+        TrainSettings {
+            loss: TrainingLoss::Mart(Mart { beta: 6.0 }),
+            ..plain.clone()
+        },
+        TrainSettings {
+            penalty: Some(Penalty::Vulnerability { weight: 1.0 }),
+            ..plain.clone()
+        },
+        TrainSettings {
+            epsilon_warm_up: 0.5,
+            ..plain.clone()
+        },
+    ];
+    for (settings, key) in idle
+        .into_iter()
+        .zip(["loss: ", "penalty: ", "epsilon_warm_up: "])
+    {
+        let problem = settings.problem().unwrap();
+        assert!(problem.starts_with(key), "{problem}");
+        let attacked = TrainSettings {
+            adversary: Adversary::FgsmRs,
+            ..settings
+        };
+        assert_eq!(attacked.problem(), None);
+    }
 }

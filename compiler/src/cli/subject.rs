@@ -1,16 +1,16 @@
-//! The model under attack: its file, its network, and what stands for it in an evaluation.
+//! The model that a command attacks or measures: its file, its network, and what stands for it in an evaluation.
 
 use std::path::{Path, PathBuf};
 
 use sinew_models::Network;
 
-use super::super::engine::Engine;
-use super::super::failure::Failure;
-use super::super::model_file::ModelFile;
-use super::super::onnx_model::OnnxModel;
+use super::engine::Engine;
+use super::failure::Failure;
+use super::model_file::ModelFile;
+use super::onnx_model::OnnxModel;
 use crate::attack::Victim;
 use crate::classifier::{Classifier, WithTwin};
-use crate::data::Dataset;
+use crate::data::{Dataset, ImageSettings, Resize};
 use crate::evaluate::PackedClassifier;
 use crate::execute::DeviceChoice;
 use crate::foreign;
@@ -35,6 +35,19 @@ impl Subject {
         })
     }
 
+    /// What pictures in folders are brought to: the model's size, by default as in its training.
+    pub(super) fn image_settings(
+        &self,
+        resize: Option<Resize>,
+    ) -> Result<Option<ImageSettings>, Failure> {
+        let resize = match resize {
+            Some(resize) => Some(resize),
+            None => self.file.resize()?,
+        };
+        let shape = self.network.input_shape();
+        Ok(resize.and_then(|resize| ImageSettings::for_shape(shape, resize)))
+    }
+
     /// Refuses images that are not the model's.
     pub(super) fn fits(&self, data: &Dataset) -> Result<(), Failure> {
         let network = &self.network;
@@ -42,7 +55,7 @@ impl Subject {
             return Ok(());
         }
         Err(Failure::input(format!(
-            "attack {} with data set {}: the model takes {:?} images of {} classes, the data are {:?} of {}",
+            "use model {} with data set {}: the model takes {:?} images of {} classes, the data are {:?} of {}",
             self.path.display(),
             data.name(),
             network.input_shape(),
@@ -60,7 +73,7 @@ impl Subject {
             return Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect());
         }
         foreign::hash(&self.network)
-            .map_err(|error| Failure::input(format!("attack {}: {error}", self.path.display())))
+            .map_err(|error| Failure::input(format!("use model {}: {error}", self.path.display())))
     }
 
     /// Calls `attack` with the model as a victim: in the arithmetic that is deployed, with the gradients of its network.
