@@ -256,14 +256,13 @@ mod tests {
             builder.linear("second", x, 2);
             prune::layers(&builder.finish(Vec::new()).unwrap()).remove(0)
         };
-        let kept =
-            |units: usize, gone: &[usize]| kept(&of(3), &of(units), Some(&gone.to_vec()));
-        assert_eq!(kept(2, &[1]), Some(vec![0, 2]));
-        assert_eq!(kept(2, &[1, 0]), None);
-        assert_eq!(kept(2, &[7]), None);
-        assert_eq!(kept(3, &[]), Some(vec![0, 1, 2]));
-        assert_eq!(super::kept(&of(3), &of(2), None), None);
-        assert_eq!(super::kept(&of(2), &of(3), None), None);
+        let left = |units: usize, gone: &[usize]| kept(&of(3), &of(units), Some(&gone.to_vec()));
+        assert_eq!(left(2, &[1]), Some(vec![0, 2]));
+        assert_eq!(left(2, &[1, 0]), None);
+        assert_eq!(left(2, &[7]), None);
+        assert_eq!(left(3, &[]), Some(vec![0, 1, 2]));
+        assert_eq!(kept(&of(3), &of(2), None), None);
+        assert_eq!(kept(&of(2), &of(3), None), None);
     }
 
     #[test]

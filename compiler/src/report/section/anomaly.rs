@@ -29,7 +29,7 @@ pub(super) fn anomaly(run: &Run) -> Markup {
     ];
     let note = format!(
         "Gradient: of the cross-entropy with respect to the response. Measured on {} training images under PGD with {} steps, L∞ ball of radius \
-         ε\u{a0}=\u{a0}{}, seed\u{a0}{}; each network under its own attack. Units that never respond have no degree. Each distribution in shares of its own \
+         ε\u{a0}=\u{a0}{}, seed\u{a0}{}; each network under its own attack. Silent units never respond, or never have a gradient, and have no degree. Each distribution in shares of its own \
          units; the last bin holds all that is beyond.",
         grouped(run.measured as u64),
         prune.steps,

@@ -197,7 +197,7 @@ fn row(number: usize, group: &Group<'_>, differing: &[String]) -> Markup {
     html! {
         tr {
             td { (number) }
-            th.left { (group.method()) }
+            th.left.wrap { (group.method()) }
             td.left.wrap { (group.names()) }
             td { (seeds.join(", ")) }
             td { (percent(group.density())) }

@@ -14,7 +14,7 @@ pub(super) fn summary(run: &Run, curve: &Curve) -> Markup {
     let (dense, sparse) = (&run.record.dense, &run.record.sparse);
     let recipe = run.recipe();
     let lead = format!(
-        "{} on {}, hardened against changes of every pixel by up to ε\u{a0}=\u{a0}{}, then pruned by {} while training went on: {} of the weights are left.",
+        "{} on {}, hardened against changes of every pixel by up to ε\u{a0}=\u{a0}{}, then pruned while training went on, by {}: {} of the weights are left.",
         recipe.network,
         run.train.name(),
         recipe.epsilon,

@@ -39,7 +39,7 @@ fn distribution(layer: &Layer) -> Markup {
     };
     let dense = nonzero(&layer.weights.dense);
     let sparse = nonzero(&layer.weights.sparse);
-    let reach = reach(&dense);
+    let reach = reach(&dense).max(reach(&sparse));
     let chart = Histogram {
         title: format!("weights of {}, dense and pruned", layer.name),
         label: "weight",
