@@ -297,20 +297,19 @@ impl<'a> Run<'a> {
     /// Leaves the anomaly of a network in the folder, for people and reports.
     fn anomaly(&self, network: &Network, name: &str) -> Result<(), CompileError> {
         let path = self.folder.join(name);
+        let sample = self.sample();
+        let provenance = sample.provenance(network)?;
         if let Ok(bytes) = fs::read(&path) {
-            return match Statistics::from_bytes(&bytes, network) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(CompileError::State {
-                    path,
-                    problem: error.to_string(),
-                }),
+            let problem = match Statistics::from_bytes(&bytes, network) {
+                Ok((_, found)) if found == provenance => return Ok(()),
+                Ok(_) => "it belongs to another network".to_owned(),
+                Err(error) => error.to_string(),
             };
+            return Err(CompileError::State { path, problem });
         }
         let needs =
             Needs::of_measure(Measure::Activation).and(&Needs::of_measure(Measure::Gradient));
-        let sample = self.sample();
         let statistics = sample.observe(network, &needs, self.progress)?;
-        let provenance = sample.provenance(network)?;
         Ok(atomic_file::write(
             &path,
             &statistics.to_bytes(&provenance),
