@@ -50,15 +50,10 @@ pub(super) struct Unit {
 }
 
 impl Layer {
-    /// Number of weights that are left.
-    pub(super) fn left(&self) -> usize {
-        let weights = self.weights.sparse.iter();
-        weights.filter(|weight| **weight != 0.0).count()
-    }
-
     /// Fraction of its weights that are left.
     pub(super) fn density(&self) -> f64 {
-        self.left() as f64 / self.weights.dense.len().max(1) as f64
+        let left = self.weights.sparse.iter().filter(|w| **w != 0.0).count();
+        left as f64 / self.weights.dense.len().max(1) as f64
     }
 
     /// The pruned network's weights of a unit of the parent: nothing if it was removed. Shorter than the parent's where inputs were

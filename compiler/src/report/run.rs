@@ -132,13 +132,6 @@ impl Run {
         format!("{}{pieces}{scope}", prune.method.name())
     }
 
-    /// Fraction of the parent's weights that is left, whether others are zero or gone with their units.
-    pub(super) fn density(&self) -> f64 {
-        let left: usize = self.layers.iter().map(Layer::left).sum();
-        let all: usize = self.layers.iter().map(|l| l.weights.dense.len()).sum();
-        left as f64 / all.max(1) as f64
-    }
-
     /// Every value of the recipe under its key, such as `prune.sparsity`.
     pub(super) fn settings(&self) -> BTreeMap<String, String> {
         let recipe = toml::Value::try_from(self.recipe()).expect("a recipe is plain data");

@@ -96,12 +96,6 @@ impl Group<'_> {
         self.runs[0].method()
     }
 
-    /// Fraction of the weights that is left, over the seeds.
-    fn density(&self) -> f64 {
-        let densities = self.runs.iter().map(|run| run.density());
-        Summary::of(densities.collect()).mean
-    }
-
     fn names(&self) -> String {
         let names = self.runs.iter().map(|run| run.name.as_str());
         names.collect::<Vec<&str>>().join(", ")
@@ -200,7 +194,7 @@ fn row(number: usize, group: &Group<'_>, differing: &[String]) -> Markup {
             th.left.wrap { (group.method()) }
             td.left.wrap { (group.names()) }
             td { (seeds.join(", ")) }
-            td { (percent(group.density())) }
+            td { (percent(1.0 - group.over(Ink::Sparse, |n| n.sparsity).mean)) }
             td { (bytes(group.over(Ink::Sparse, |n| n.bytes as f64).mean as u64)) }
             @for ink in [Ink::Dense, Ink::Sparse] {
                 td { (accuracy(group, ink, clean, |e| e.clean_interval)) }

@@ -19,7 +19,7 @@ pub(super) fn summary(run: &Run, curve: &Curve) -> Markup {
         run.train.name(),
         recipe.epsilon,
         run.method(),
-        percent(run.density())
+        percent(1.0 - sparse.sparsity)
     );
     let epsilon = dense.evaluation.epsilon;
     let suite = recipe.evaluate.suite.zip(dense.suite.as_ref());
@@ -57,7 +57,7 @@ pub(super) fn summary(run: &Run, curve: &Curve) -> Markup {
                         @if let Some([before, after]) = units(run) {
                             tr { th.wrap { "units" } td { (grouped(before)) } td { (grouped(after)) } }
                         }
-                        (row("zeros among its weights", dense, sparse, |n| html! { (percent(n.sparsity)) }))
+                        (row("weights that are zero or gone", dense, sparse, |n| html! { (percent(n.sparsity)) }))
                         (row("packed file", dense, sparse, |n| html! { (bytes(n.bytes)) }))
                     }
                 }
