@@ -26,7 +26,7 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<(), WriteError> {
 }
 
 /// Gives the file `from` another name `to`, which nobody has yet; where the file system cannot do that, its contents are copied. Whoever
-/// replaces one of the two later, as [`write`] does, leaves the other alone.
+/// replaces one of the two later, as [`write()`] does, leaves the other alone.
 ///
 /// # Errors
 /// As the file system says.
