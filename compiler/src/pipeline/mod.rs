@@ -367,3 +367,35 @@ fn read_trained(path: &Path) -> Result<Trained, CompileError> {
         history,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use sinew_models::ValueId;
+    use sinew_models::builder::NetworkBuilder;
+
+    use super::*;
+
+    #[test]
+    fn removed_units_are_told_by_their_numbers_before() {
+        let mut builder = NetworkBuilder::new("small", [2, 1, 1], 0);
+        let x = builder.flatten("flatten", ValueId::INPUT);
+        let x = builder.linear("first", x, 4);
+        builder.linear("second", x, 2);
+        let mut network = builder.finish(Vec::new()).unwrap();
+        let groups = UnitGroups::of(&network);
+        groups.silence(&mut network, &[3, 1]);
+        let (smaller, removed) = without_silent_units(&network).unwrap();
+        assert_eq!(
+            removed,
+            RemovedUnits::from([("first".to_owned(), vec![1, 3])])
+        );
+        let first = |network: &Network| network.parameter(layers(network)[0].weight).clone();
+        let before = first(&network).values().to_vec();
+        assert_eq!(
+            first(&smaller).values(),
+            [&before[..2], &before[4..6]].concat()
+        );
+        let (same, removed) = without_silent_units(&smaller).unwrap();
+        assert_eq!((same, removed), (smaller, RemovedUnits::new()));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use sinew_models::file::Archive;
 use sinew_tests::picture::write_idx;
 use sinew_tests::program::{Outcome, finished_run, listing, sinew};
 
@@ -56,6 +57,22 @@ fn a_folder_that_holds_no_finished_run_is_named() {
             fs::write(&path, damaged).unwrap();
             assert_fails(report().arg(&run), INPUT, &[]);
         }
+        fs::write(&path, contents).unwrap();
+    }
+    // Whole files that say what is not so.
+    let sparse = run.join("sparse.safetensors");
+    let mut archive = Archive::from_bytes(&fs::read(&sparse).unwrap()).unwrap();
+    let units = archive.metadata.get_mut("sinew.removed-units").unwrap();
+    *units = "[3]".to_owned();
+    let swapped = fs::read(run.join("sparse.anomaly.safetensors")).unwrap();
+    for (name, damaged, word) in [
+        ("sparse.safetensors", archive.to_bytes().unwrap(), "map"),
+        ("anomaly.safetensors", swapped, "another network"),
+    ] {
+        let path = run.join(name);
+        let contents = fs::read(&path).unwrap();
+        fs::write(&path, damaged).unwrap();
+        assert_fails(report().arg(&run), INPUT, &[text(&path), word]);
         fs::write(&path, contents).unwrap();
     }
     assert!(!page.exists() && !listing(&run).contains(&"curve.json".to_owned()));
