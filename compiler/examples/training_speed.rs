@@ -1,7 +1,9 @@
-//! Times N-FGSM training steps on all cores: `cargo run --release -p sinew --example training_speed -- [NETWORK [BATCH]]`.
+//! Times N-FGSM training steps of both engines on all cores: `cargo run --release -p sinew --example training_speed -- [NETWORK…]`.
 //!
-//! A step is what training does with a batch on the host: a gradient for the images, then one for the parameters with the batch's
-//! statistics. Random images of 28×28, the best of ten runs of four steps.
+//! A step is what training does with a batch of 128: a gradient for the images, then one for the parameters with the batch's statistics.
+//! Random images of 28×28, in turns, the best of five runs of two steps; without arguments for a few networks of the zoo. Set
+//! `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` to 1073741824, as the program does for itself: burn frees and allocates large
+//! blocks all the time.
 
 use std::error::Error;
 use std::time::Instant;
@@ -9,19 +11,33 @@ use std::time::Instant;
 use rand::RngExt;
 use sinew::attack::CrossEntropy;
 use sinew::backprop::Backprop;
-use sinew::classifier::{Differentiable, slopes};
+use sinew::classifier::{ComputeError, slopes};
+use sinew::execute::{DeviceChoice, Executor};
 use sinew::seed::stream;
 use sinew::trainable::{Normalization, Request, Responses, Trainable};
 use sinew_models::{ZooOptions, zoo};
 
+const BATCH: usize = 128;
 const PIXELS: usize = 28 * 28;
-const RUNS: usize = 10;
-const STEPS: usize = 4;
+const RUNS: usize = 5;
+const STEPS: usize = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().unwrap_or_else(|| "small_cnn".to_owned());
-    let batch: usize = arguments.next().map_or(Ok(128), |batch| batch.parse())?;
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if names.is_empty() {
+        names = ["small_cnn", "conv_cnn", "resnet8"]
+            .map(str::to_owned)
+            .into();
+    }
+    println!("| network | burn, images/s | backprop, images/s | ratio |");
+    println!("|---|---:|---:|---:|");
+    for name in names {
+        compare(&name)?;
+    }
+    Ok(())
+}
+
+fn compare(name: &str) -> Result<(), Box<dyn Error>> {
     let options = ZooOptions {
         input_shape: [1, 28, 28],
         labels: (0..10).map(|class| class.to_string()).collect(),
@@ -30,39 +46,41 @@ fn main() -> Result<(), Box<dyn Error>> {
         deviation: vec![0.35],
         seed: 1,
     };
-    let network = zoo::build(&name, &options)?;
-    let engine = Backprop::new(&network)?;
+    let network = zoo::build(name, &options)?;
+    let device = DeviceChoice::Cpu.open()?;
+    let engines: [&dyn Trainable; 2] =
+        [&Executor::new(&network, &device), &Backprop::new(&network)?];
     let mut random = stream(1, "images", &[]);
-    let images: Vec<f32> = (0..batch * PIXELS).map(|_| random.random()).collect();
-    let labels: Vec<usize> = (0..batch).map(|index| index % 10).collect();
-    let loss = CrossEntropy(&labels);
+    let images: Vec<f32> = (0..BATCH * PIXELS).map(|_| random.random()).collect();
     let mut best = [f64::INFINITY; 2];
     for _ in 0..RUNS {
-        let start = Instant::now();
-        for _ in 0..STEPS {
-            engine.gradient(&images, &loss)?;
+        for (engine, best) in engines.iter().zip(&mut best) {
+            let start = Instant::now();
+            for _ in 0..STEPS {
+                step(*engine, &images)?;
+            }
+            *best = best.min(start.elapsed().as_secs_f64() / STEPS as f64);
         }
-        let middle = Instant::now();
-        for _ in 0..STEPS {
-            let request = Request {
-                batches: &[&images],
-                normalization: Normalization::Batch,
-                points: &[],
-                parameters: true,
-            };
-            engine.backward(&request, &mut |responses| Responses {
-                logits: vec![slopes(&loss, &responses.logits[0], 10, 0).1],
-                points: Vec::new(),
-            })?;
-        }
-        let seconds =
-            [middle - start, middle.elapsed()].map(|time| time.as_secs_f64() / STEPS as f64);
-        best = [0, 1].map(|part| best[part].min(seconds[part]));
     }
-    let [attack, training] = best.map(|seconds| batch as f64 / seconds);
-    let both = batch as f64 / (best[0] + best[1]);
-    println!(
-        "`{name}`, batches of {batch}: {attack:.0} attacked, {training:.0} learnt, {both:.0} both, images/s"
-    );
+    let [burn, backprop] = best.map(|seconds| BATCH as f64 / seconds);
+    let ratio = backprop / burn;
+    println!("| `{name}` | {burn:.0} | {backprop:.0} | {ratio:.1}× |");
+    Ok(())
+}
+
+fn step(engine: &dyn Trainable, images: &[f32]) -> Result<(), ComputeError> {
+    let labels: Vec<usize> = (0..BATCH).map(|index| index % 10).collect();
+    let loss = CrossEntropy(&labels);
+    engine.gradient(images, &loss)?;
+    let request = Request {
+        batches: &[images],
+        normalization: Normalization::Batch,
+        points: &[],
+        parameters: true,
+    };
+    engine.backward(&request, &mut |responses| Responses {
+        logits: vec![slopes(&loss, &responses.logits[0], 10, 0).1],
+        points: Vec::new(),
+    })?;
     Ok(())
 }
