@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use sinew::attack::CrossEntropy;
-use sinew::classifier::{Classifier, Differentiable};
+use sinew::classifier::{Classifier, Differentiable, slopes};
 use sinew::data;
 use sinew::execute::{DeviceChoice, Executor};
 use sinew::progress::Progress;
@@ -16,6 +16,7 @@ use sinew::prune::{Fixed, Needs, Statistics, response_values};
 use sinew::train::{
     Adversary, Augmentation, LearningRate, Stopping, TrainRun, TrainSettings, TrainingLoss, train,
 };
+use sinew::trainable::{Normalization, Request, Responses, Trainable};
 use sinew_models::Network;
 use sinew_models::zoo::{self, ZooOptions};
 
@@ -82,15 +83,28 @@ fn gpu_and_cpu_agree() {
             format!("{name} image gradients"),
             difference(&gradients[0], &gradients[1]),
         );
-        let points = response_values(&network);
-        let responses = [&on_cpu, &on_gpu].map(|e| {
-            e.activation_gradients(&images, &labels, &points)
-                .unwrap()
-                .concat()
-        });
+        let request = Request {
+            batches: &[&images],
+            normalization: Normalization::Running,
+            points: &response_values(&network),
+            parameters: true,
+        };
+        let loss = &mut |responses: &Responses| {
+            let logits = &responses.logits[0];
+            let (_, slopes) = slopes(&CrossEntropy(&labels), logits, train_images.classes(), 0);
+            Responses {
+                logits: vec![slopes],
+                points: Vec::new(),
+            }
+        };
+        let [a, b] = [&on_cpu, &on_gpu].map(|e| e.backward(&request, loss).unwrap());
         note(
             format!("{name} response gradients"),
-            difference(&responses[0], &responses[1]),
+            difference(&a.points.concat().concat(), &b.points.concat().concat()),
+        );
+        note(
+            format!("{name} parameter gradients"),
+            difference(&a.parameters.concat(), &b.parameters.concat()),
         );
     }
 

@@ -11,11 +11,11 @@ mod rearrange;
 mod trainable;
 
 pub use device::{DeviceChoice, DeviceError};
-pub(crate) use forward::{Observer, forward};
+use forward::forward;
 
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
-use sinew_models::{Network, ValueId};
+use sinew_models::Network;
 
 use crate::attack::Loss;
 use crate::classifier::{Classifier, ComputeError, Differentiable, Gradient, slopes};
@@ -57,67 +57,6 @@ impl<'n> Executor<'n> {
         self.network
     }
 
-    /// The value of each of `points` on a batch of images: `[batch, channel, height, width]`, flattened.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn activations(
-        &self,
-        images: &[f32],
-        points: &[ValueId],
-    ) -> Result<Vec<Vec<f32>>, ComputeError> {
-        let mut seen = vec![None; points.len()];
-        let mut record = |value: ValueId, tensor: Tensor<4>| {
-            for (point, slot) in points.iter().zip(&mut seen) {
-                if *point == value {
-                    *slot = Some(tensor.clone());
-                }
-            }
-            tensor
-        };
-        self.run(self.images(images), &mut record);
-        seen.into_iter().flatten().map(download).collect()
-    }
-
-    /// The gradient of each image's cross-entropy with respect to the value of each of `points`, laid out as that value.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn activation_gradients(
-        &self,
-        images: &[f32],
-        labels: &[usize],
-        points: &[ValueId],
-    ) -> Result<Vec<Vec<f32>>, ComputeError> {
-        // An addition of zeros leaves the value alone and has the wanted gradient.
-        let mut probes = vec![None; points.len()];
-        let mut attach = |value: ValueId, mut tensor: Tensor<4>| {
-            for (point, slot) in points.iter().zip(&mut probes) {
-                if *point == value {
-                    let zeros = tensor.clone().inner().zeros_like();
-                    let probe = zeros.autodiff().require_grad();
-                    tensor = tensor + probe.clone();
-                    *slot = Some(probe);
-                }
-            }
-            tensor
-        };
-        let logits = self.run(self.images(images), &mut attach);
-        let probes: Vec<Tensor<4>> = probes.into_iter().flatten().collect();
-        let mut loss = cross_entropy(logits, labels, &self.device).sum();
-        for probe in &probes {
-            loss = on_tape(loss, probe);
-        }
-        let mut gradients = loss.backward();
-        probes
-            .into_iter()
-            .map(|probe| {
-                let gradient = probe.grad_remove(&mut gradients);
-                download(gradient.unwrap_or_else(|| probe.inner().zeros_like()))
-            })
-            .collect()
-    }
-
     /// Calls `compute` with parts of a batch and the number of each part's first image, on all cores if the device is the processor.
     ///
     /// Parts are as large as they are whatever the number of cores, which must not change the result.
@@ -140,8 +79,9 @@ impl<'n> Executor<'n> {
         upload_images(images, self.network, &self.device)
     }
 
-    fn run(&self, images: Tensor<4>, observer: Observer<'_>) -> Tensor<2> {
+    fn run(&self, images: Tensor<4>) -> Tensor<2> {
         let mode = Normalization::Running;
+        let observer = &mut |_, value| value;
         forward(self.network, &self.parameters, images, mode, observer).logits
     }
 }
@@ -156,9 +96,7 @@ impl Classifier for Executor<'_> {
     }
 
     fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
-        let parts = self.in_parts(images, |part, _| {
-            download(self.run(self.images(part), &mut |_, tensor| tensor))
-        })?;
+        let parts = self.in_parts(images, |part, _| download(self.run(self.images(part))))?;
         Ok(parts.concat())
     }
 }
@@ -167,7 +105,7 @@ impl Differentiable for Executor<'_> {
     fn gradient(&self, images: &[f32], loss: &dyn Loss) -> Result<Gradient, ComputeError> {
         let parts = self.in_parts(images, |part, first| {
             let images = self.images(part).autodiff().require_grad();
-            let output = self.run(images.clone(), &mut |_, tensor| tensor);
+            let output = self.run(images.clone());
             let shape = output.dims();
             let logits = download(output.clone().inner())?;
             let (losses, slopes) = slopes(loss, &logits, self.classes(), first);
@@ -222,13 +160,4 @@ pub(crate) fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Co
     tensor
         .try_into_vec_as::<f32>()
         .map_err(|error| ComputeError(error.to_string()))
-}
-
-/// Cross-entropy of each image, `[batch]`.
-pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[usize], device: &Device) -> Tensor<1> {
-    let labels: Vec<i32> = labels.iter().map(|label| *label as i32).collect();
-    let batch = labels.len();
-    let labels: Tensor<2, Int> = Tensor::from_data(TensorData::new(labels, [batch, 1]), device);
-    let log_probabilities = activation::log_softmax(logits, 1);
-    log_probabilities.gather(1, labels).neg().reshape([batch])
 }

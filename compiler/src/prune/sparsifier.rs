@@ -119,7 +119,7 @@ pub trait Sparsifier {
         BTreeMap::new()
     }
 
-    /// Takes back what `state` gave.
+    /// Takes back what `state` gave; not called if that was nothing.
     ///
     /// # Errors
     /// If it is not this method's.
@@ -129,9 +129,7 @@ pub trait Sparsifier {
         state: BTreeMap<String, Vec<f32>>,
     ) -> Result<(), PruneError> {
         let _ = network;
-        match state.into_keys().next() {
-            None => Ok(()),
-            Some(name) => Err(PruneError::State(format!("unexpected \"{name}\""))),
-        }
+        let name = state.into_keys().next().unwrap_or_default();
+        Err(PruneError::State(format!("unexpected \"{name}\"")))
     }
 }

@@ -60,7 +60,10 @@ impl<'a> Session<'a> {
         };
         let checkpoint = if run.checkpoint.exists() {
             let (checkpoint, state) = Checkpoint::load(run.checkpoint, initial)?;
-            sparsifier.restore(initial, state)?;
+            // Most methods remember nothing once the network is as sparse as it shall be.
+            if !state.is_empty() {
+                sparsifier.restore(initial, state)?;
+            }
             checkpoint
         } else {
             Checkpoint {

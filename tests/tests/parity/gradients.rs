@@ -6,8 +6,9 @@
 //! and the loss is differentiated in closed form. No other step is used, so no tolerance has to make up for kinks.
 
 use sinew::attack::CrossEntropy;
-use sinew::classifier::Differentiable;
+use sinew::classifier::{Differentiable, slopes};
 use sinew::execute::{DeviceChoice, Executor};
+use sinew::trainable::{Normalization, Request, Responses, Trainable};
 use sinew_models::{Network, Node, Operator, ParameterId, ValueId, Window, reference, zoo};
 use sinew_tests::network::{INPUT_SHAPES, numbers, random, zoo_network};
 
@@ -160,6 +161,31 @@ fn the_gradient_of_an_image_is_the_slope_of_the_loss() {
     }
 }
 
+/// The values at `points`, and the gradients of the image's loss there.
+fn response_gradients(
+    executor: &Executor<'_>,
+    image: &[f32],
+    points: &[ValueId],
+) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let request = Request {
+        batches: &[image],
+        normalization: Normalization::Running,
+        points,
+        parameters: false,
+    };
+    let mut values = Vec::new();
+    let backward = executor.backward(&request, &mut |responses| {
+        values.clone_from(&responses.points[0]);
+        let logits = &responses.logits[0];
+        let (_, slopes) = slopes(&CrossEntropy(&[LABEL]), logits, logits.len(), 0);
+        Responses {
+            logits: vec![slopes],
+            points: Vec::new(),
+        }
+    });
+    (values, backward.unwrap().points.remove(0))
+}
+
 /// Moving a shift or a bias moves every element of its channel, so its slope is the sum of their gradients.
 #[test]
 fn the_gradients_of_activations_are_slopes_of_the_loss() {
@@ -176,9 +202,8 @@ fn the_gradients_of_activations_are_slopes_of_the_loss() {
             _ => continue,
         };
         let channels = network.parameter(moved).values().len();
-        let gradients = &executor
-            .activation_gradients(&image, &[LABEL], &[ValueId::of_node(index)])
-            .unwrap()[0];
+        let (_, gradients) = response_gradients(&executor, &image, &[ValueId::of_node(index)]);
+        let gradients = &gradients[0];
         let sums: Vec<f32> = gradients
             .chunks_exact(gradients.len() / channels)
             .map(|channel| channel.iter().sum())
@@ -219,16 +244,12 @@ fn the_gradients_of_activations_fit_the_image_s_and_each_other() {
             continue;
         }
         let points = [ValueId::INPUT, node.inputs[0], ValueId::of_node(index)];
-        let [at_input, before, after] = executor
-            .activation_gradients(&image, &[LABEL], &points)
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let (values, gradients) = response_gradients(&executor, &image, &points);
+        let [at_input, before, after] = gradients.try_into().unwrap();
         assert_eq!(at_input, pixels);
-        let output = &executor.activations(&image, &points[2..]).unwrap()[0];
         let passed = after
             .iter()
-            .zip(output)
+            .zip(&values[2])
             .map(|(gradient, output)| if *output > 0.0 { *gradient } else { 0.0 });
         assert!(passed.eq(before), "{}", node.name);
     }

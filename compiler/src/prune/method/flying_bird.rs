@@ -132,9 +132,7 @@ impl Sparsifier for FlyingBird {
         network: &Network,
         mut state: BTreeMap<String, Vec<f32>>,
     ) -> Result<(), PruneError> {
-        if !state.is_empty() {
-            self.gradients = Some(taken(network, "gradient", &mut state)?);
-        }
+        self.gradients = Some(taken(network, "gradient", &mut state)?);
         Ok(())
     }
 }

@@ -193,9 +193,6 @@ impl Sparsifier for Harp {
         network: &Network,
         mut state: BTreeMap<String, Vec<f32>>,
     ) -> Result<(), PruneError> {
-        if state.is_empty() {
-            return Ok(());
-        }
         let scores = Scores::restore(network, &mut state)?;
         let mut one_per_layer = |name: &str| {
             let values = state.remove(name);

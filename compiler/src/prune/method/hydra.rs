@@ -140,9 +140,7 @@ impl Sparsifier for Hydra {
         network: &Network,
         mut state: BTreeMap<String, Vec<f32>>,
     ) -> Result<(), PruneError> {
-        if !state.is_empty() {
-            self.scores = Some(Scores::restore(network, &mut state)?);
-        }
+        self.scores = Some(Scores::restore(network, &mut state)?);
         Ok(())
     }
 }

@@ -174,9 +174,6 @@ impl Sparsifier for LearnedMask {
         network: &Network,
         mut state: BTreeMap<String, Vec<f32>>,
     ) -> Result<(), PruneError> {
-        if state.is_empty() {
-            return Ok(());
-        }
         let scores = Scores::restore(network, &mut state)?;
         let pressure = taken(network, "pressure", &mut state)?;
         self.learning = Some(Learning { scores, pressure });

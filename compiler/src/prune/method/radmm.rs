@@ -174,12 +174,10 @@ impl Sparsifier for Radmm {
         network: &Network,
         mut state: BTreeMap<String, Vec<f32>>,
     ) -> Result<(), PruneError> {
-        if !state.is_empty() {
-            self.pulling = Some(Pulling {
-                pruned: taken(network, "pruned", &mut state)?,
-                dual: taken(network, "dual", &mut state)?,
-            });
-        }
+        self.pulling = Some(Pulling {
+            pruned: taken(network, "pruned", &mut state)?,
+            dual: taken(network, "dual", &mut state)?,
+        });
         Ok(())
     }
 }

@@ -130,14 +130,17 @@ fn responses_and_inputs_are_those_of_the_reference() {
 fn gradients_of_responses_are_those_of_each_images_loss() {
     let network = network();
     let statistics = measured(&network, &ALL, &[5]);
+    let [clean, attacked] = images();
     let burn = Executor::new(&network, &Device::flex());
-    let points: Vec<ValueId> = statistics.layers().iter().map(|l| l.response).collect();
-    let gradients = images().map(|images| {
-        let gradients = burn.activation_gradients(&images, &LABELS, &points);
-        gradients.unwrap()
-    });
+    let batch = Batch {
+        engine: &burn,
+        images: [&clean, &attacked],
+        labels: &LABELS,
+    };
+    let points = statistics.layers().iter().map(|l| l.response).collect();
+    let seen = batch.see(points).unwrap();
     for (index, layer) in statistics.layers().iter().enumerate() {
-        let own = [0, 1].map(|version: usize| gradients[version][index].clone());
+        let own = [0, 1].map(|version| seen.gradient(version, layer.response).to_vec());
         let expected = sums(layer.unit_slots, &own, |g, h| (h - g).abs());
         assert!(expected.iter().any(|sum| *sum > 0.0));
         let found = statistics.sum(index, Quantity::Gradient, Part::Change);
