@@ -1,9 +1,9 @@
 //! Times N-FGSM training steps of both engines on all cores: `cargo run --release -p sinew --example training_speed -- [NETWORK…]`.
 //!
 //! A step is what training does with a batch of 128: a gradient for the images, then one for the parameters with the batch's statistics.
-//! Random images of 28×28, in turns, the best of five runs of two steps; without arguments for a few networks of the zoo. Set
-//! `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` to 1073741824, as the program does for itself: burn frees and allocates large
-//! blocks all the time.
+//! Networks are dense, or pruned by magnitude and asked for the gradients of what was kept. Random images of 28×28, in turns, the best of
+//! five runs of two steps; without arguments for a few networks of the zoo. Set `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` to
+//! 1073741824, as the program does for itself: burn frees and allocates large blocks all the time.
 
 use std::error::Error;
 use std::time::Instant;
@@ -13,14 +13,16 @@ use sinew::attack::CrossEntropy;
 use sinew::backprop::Backprop;
 use sinew::classifier::{ComputeError, slopes};
 use sinew::execute::{DeviceChoice, Executor};
+use sinew::prune::prune_by_magnitude;
 use sinew::seed::stream;
-use sinew::trainable::{Normalization, Request, Responses, Trainable};
+use sinew::trainable::{Normalization, Request, Responses, Trainable, Wanted};
 use sinew_models::{ZooOptions, zoo};
 
 const BATCH: usize = 128;
 const PIXELS: usize = 28 * 28;
 const RUNS: usize = 5;
 const STEPS: usize = 2;
+const SPARSITIES: [f64; 4] = [0.0, 0.75, 0.9, 0.98];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
@@ -29,15 +31,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             .map(str::to_owned)
             .into();
     }
-    println!("| network | burn, images/s | backprop, images/s | ratio |");
-    println!("|---|---:|---:|---:|");
+    println!("| network | zeros | burn, images/s | backprop, images/s | ratio |");
+    println!("|---|---:|---:|---:|---:|");
     for name in names {
-        compare(&name)?;
+        for sparsity in SPARSITIES {
+            compare(&name, sparsity)?;
+        }
     }
     Ok(())
 }
 
-fn compare(name: &str) -> Result<(), Box<dyn Error>> {
+fn compare(name: &str, sparsity: f64) -> Result<(), Box<dyn Error>> {
     let options = ZooOptions {
         input_shape: [1, 28, 28],
         labels: (0..10).map(|class| class.to_string()).collect(),
@@ -46,7 +50,8 @@ fn compare(name: &str) -> Result<(), Box<dyn Error>> {
         deviation: vec![0.35],
         seed: 1,
     };
-    let network = zoo::build(name, &options)?;
+    let mut network = zoo::build(name, &options)?;
+    prune_by_magnitude(&mut network, sparsity)?;
     let device = DeviceChoice::Cpu.open()?;
     let engines: [&dyn Trainable; 2] =
         [&Executor::new(&network, &device), &Backprop::new(&network)?];
@@ -64,7 +69,8 @@ fn compare(name: &str) -> Result<(), Box<dyn Error>> {
     }
     let [burn, backprop] = best.map(|seconds| BATCH as f64 / seconds);
     let ratio = backprop / burn;
-    println!("| `{name}` | {burn:.0} | {backprop:.0} | {ratio:.1}× |");
+    let zeros = 100.0 * sparsity;
+    println!("| `{name}` | {zeros:.0} % | {burn:.0} | {backprop:.0} | {ratio:.1}× |");
     Ok(())
 }
 
@@ -76,7 +82,7 @@ fn step(engine: &dyn Trainable, images: &[f32]) -> Result<(), ComputeError> {
         batches: &[images],
         normalization: Normalization::Batch,
         points: &[],
-        parameters: true,
+        parameters: Wanted::Kept,
     };
     engine.backward(&request, &mut |responses| Responses {
         logits: vec![slopes(&loss, &responses.logits[0], 10, 0).1],

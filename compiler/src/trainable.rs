@@ -17,6 +17,17 @@ pub enum Normalization {
     Batch,
 }
 
+/// Of which parameters gradients are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Of none.
+    None,
+    /// Of all but weights that are zero, which count as pruned: an engine may leave their gradients zero, and save the work.
+    Kept,
+    /// Of all.
+    All,
+}
+
 /// What is to be computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -27,8 +38,8 @@ pub struct Request<'a> {
     pub normalization: Normalization,
     /// Values that the loss sees beside the logits, and whose gradients are returned.
     pub points: &'a [ValueId],
-    /// Whether the gradients of parameters are wanted.
-    pub parameters: bool,
+    /// Of which parameters gradients are wanted.
+    pub parameters: Wanted,
 }
 
 /// Numbers of each batch at the network's end and at the points of a [`Request`]: what they are, or the slopes of a loss there.

@@ -16,7 +16,7 @@ use sinew::prune::{Fixed, Needs, Statistics, response_values};
 use sinew::train::{
     Adversary, Augmentation, LearningRate, Stopping, TrainRun, TrainSettings, TrainingLoss, train,
 };
-use sinew::trainable::{Normalization, Request, Responses, Trainable};
+use sinew::trainable::{Normalization, Request, Responses, Trainable, Wanted};
 use sinew_models::Network;
 use sinew_models::zoo::{self, ZooOptions};
 
@@ -87,7 +87,7 @@ fn gpu_and_cpu_agree() {
             batches: &[&images],
             normalization: Normalization::Running,
             points: &response_values(&network),
-            parameters: true,
+            parameters: Wanted::All,
         };
         let loss = &mut |responses: &Responses| {
             let logits = &responses.logits[0];

@@ -1,13 +1,15 @@
 //! Convolutions as matrix products, and linear layers, which are convolutions of maps with one element.
 //!
 //! With the columns `X` that windows see, a convolution is `Y = W·X`; slopes `G` of `Y` make `Wᵀ·G` of those of the columns, and `G·Xᵀ` of
-//! those of the weights. Columns of several images lie side by side, as many as make a product worth its while. Non-goals: depthwise
-//! convolutions, whose matrices have one row (`depthwise`).
+//! those of the weights. Columns of several images lie side by side, as many as make a product worth its while. Where most weights are
+//! zero, the first two are products with those that are not (`sparse`). Non-goals: depthwise convolutions, whose matrices have one row
+//! (`depthwise`).
 
 use std::ops::Range;
 
 use super::columns::Windows;
 use super::matrix::{matrix, multiply};
+use super::sparse::Sparse;
 
 /// With fewer columns than this, a product spends its time on reading the weights.
 const COLUMNS: usize = 256;
@@ -15,6 +17,8 @@ const COLUMNS: usize = 256;
 /// A convolution with weights `[output channel, input channel / groups, tap]`.
 #[derive(Debug)]
 pub(super) struct Convolution {
+    /// Its number among all of the network.
+    pub(super) number: usize,
     pub(super) weight: usize,
     pub(super) bias: Option<usize>,
     /// Input and output channels of a group.
@@ -22,6 +26,15 @@ pub(super) struct Convolution {
     pub(super) units: usize,
     pub(super) groups: usize,
     pub(super) windows: Windows,
+}
+
+/// What a convolution computes with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weights<'p> {
+    pub(super) dense: &'p [f32],
+    /// The matrix of each group, where most weights are zero; else nothing.
+    pub(super) sparse: &'p [Sparse],
+    pub(super) bias: Option<&'p [f32]>,
 }
 
 /// Memory that convolutions write what they need for a moment.
@@ -41,26 +54,42 @@ struct Block {
 }
 
 impl Convolution {
+    /// The matrix of each group without its zeros, if most of all weights are zero.
+    pub(super) fn sparse(&self, weights: &[f32]) -> Vec<Sparse> {
+        let groups = weights.chunks_exact(self.units * self.rows());
+        let sparse: Option<Vec<Sparse>> = groups
+            .map(|weights| Sparse::new(weights, self.rows()))
+            .collect();
+        sparse.unwrap_or_default()
+    }
+
     /// Input: `[input channel, image, element]`; output `[output channel, image, window]`.
     pub(super) fn forward(
         &self,
         input: &[f32],
         output: &mut [f32],
         images: usize,
-        parameters: &[Vec<f32>],
+        weights: Weights<'_>,
         scratch: &mut Scratch,
     ) {
-        let bias = self.bias.map(|bias| &parameters[bias]);
         for block in self.blocks(images) {
             let (rows, columns) = (self.rows(), self.columns(&block));
             let stride = images * self.windows.count();
-            let weights = self.weights(&block, &parameters[self.weight]);
-            let weights = matrix(weights, [self.units, rows], rows);
             let target = &mut output[self.outputs(&block)];
             let (seen, spacing) = self.seen(&block, input, scratch);
-            let seen = matrix(seen, [rows, columns], spacing);
-            multiply(target, [self.units, columns], stride, false, weights, seen);
-            if let Some(bias) = bias {
+            if let Some(sparse) = weights.sparse.get(block.group) {
+                let target = (&mut *target, stride);
+                (sparse.matrix).multiply(columns, target, false, (seen, spacing));
+            } else {
+                let weights = matrix(
+                    self.weights(&block, weights.dense),
+                    [self.units, rows],
+                    rows,
+                );
+                let seen = matrix(seen, [rows, columns], spacing);
+                multiply(target, [self.units, columns], stride, false, weights, seen);
+            }
+            if let Some(bias) = weights.bias {
                 let bias = &bias[block.group * self.units..];
                 for (row, bias) in target.chunks_mut(stride).zip(bias) {
                     row[..columns].iter_mut().for_each(|y| *y += bias);
@@ -76,7 +105,7 @@ impl Convolution {
         targets: &mut [f32],
         add: bool,
         images: usize,
-        parameters: &[Vec<f32>],
+        weights: Weights<'_>,
         scratch: &mut Scratch,
     ) {
         if !self.windows.is_identity && !add {
@@ -85,71 +114,111 @@ impl Convolution {
         for block in self.blocks(images) {
             let (rows, columns) = (self.rows(), self.columns(&block));
             let stride = images * self.windows.count();
-            let weights = self.weights(&block, &parameters[self.weight]);
-            let weights = matrix(weights, [self.units, rows], rows).transpose();
-            let slopes = matrix(&slopes[self.outputs(&block)], [self.units, columns], stride);
+            let slopes = &slopes[self.outputs(&block)];
+            let columns_of = |(target, spacing): (&mut [f32], usize), add: bool| {
+                if let Some(sparse) = weights.sparse.get(block.group) {
+                    let target = (target, spacing);
+                    (sparse.transposed).multiply(columns, target, add, (slopes, stride));
+                } else {
+                    let weights = matrix(
+                        self.weights(&block, weights.dense),
+                        [self.units, rows],
+                        rows,
+                    );
+                    let slopes = matrix(slopes, [self.units, columns], stride);
+                    multiply(
+                        target,
+                        [rows, columns],
+                        spacing,
+                        add,
+                        weights.transpose(),
+                        slopes,
+                    );
+                }
+            };
             if self.windows.is_identity {
-                let targets = &mut targets[self.inputs(&block)];
-                multiply(targets, [rows, columns], stride, add, weights, slopes);
+                columns_of((&mut targets[self.inputs(&block)], stride), add);
                 continue;
             }
             let brought = room(&mut scratch.columns, rows * columns);
-            multiply(brought, [rows, columns], columns, false, weights, slopes);
-            let count = self.windows.count();
-            let mut lines = brought.chunks_exact_mut(columns);
-            let length = self.windows.cut_length();
-            for channel in 0..self.depth {
-                let phases = room(&mut scratch.phases, block.images.len() * length);
-                phases.fill(0.0);
-                for (reach, line) in self.windows.reaches().zip(&mut lines) {
-                    let images = block.images.clone().zip(line.chunks_exact_mut(count));
-                    for (number, (image, brought)) in images.enumerate() {
-                        let plane = match length {
-                            0 => &mut targets[self.plane(&block, channel, image)],
-                            _ => &mut phases[number * length..][..length],
-                        };
-                        self.windows.bring(reach, brought, plane);
-                    }
+            columns_of((&mut *brought, columns), false);
+            self.bring(&block, brought, targets, &mut scratch.phases);
+        }
+    }
+
+    /// Adds slopes of columns to those of the elements that windows see.
+    fn bring(
+        &self,
+        block: &Block,
+        brought: &mut [f32],
+        targets: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) {
+        let count = self.windows.count();
+        let mut lines = brought.chunks_exact_mut(self.columns(block));
+        let length = self.windows.cut_length();
+        for channel in 0..self.depth {
+            let phases = room(scratch, block.images.len() * length);
+            phases.fill(0.0);
+            for (reach, line) in self.windows.reaches().zip(&mut lines) {
+                let images = block.images.clone().zip(line.chunks_exact_mut(count));
+                for (number, (image, brought)) in images.enumerate() {
+                    let plane = match length {
+                        0 => &mut targets[self.plane(block, channel, image)],
+                        _ => &mut phases[number * length..][..length],
+                    };
+                    self.windows.bring(reach, brought, plane);
                 }
-                if length > 0 {
-                    for (image, phases) in block.images.clone().zip(phases.chunks_exact(length)) {
-                        let plane = self.plane(&block, channel, image);
-                        self.windows.join(phases, &mut targets[plane]);
-                    }
+            }
+            if length > 0 {
+                for (image, phases) in block.images.clone().zip(phases.chunks_exact(length)) {
+                    let plane = self.plane(block, channel, image);
+                    self.windows.join(phases, &mut targets[plane]);
                 }
             }
         }
     }
 
-    /// Writes the slopes of the weights to `targets`, or adds them.
+    /// Writes the slopes of the weights to `targets`, or adds them. Where `kept` has the matrix of each group, only those of weights that
+    /// it has; the others are zero.
     pub(super) fn pull_weights(
         &self,
-        input: &[f32],
-        slopes: &[f32],
+        [input, slopes]: [&[f32]; 2],
         targets: &mut [f32],
         add: bool,
         images: usize,
+        kept: &[Sparse],
         scratch: &mut Scratch,
     ) {
+        if !(kept.is_empty() || add) {
+            targets.fill(0.0);
+        }
         for block in self.blocks(images) {
             let (rows, columns) = (self.rows(), self.columns(&block));
             let stride = images * self.windows.count();
-            let slopes = matrix(&slopes[self.outputs(&block)], [self.units, columns], stride);
-            let add = add || block.images.start > 0;
+            let slopes = &slopes[self.outputs(&block)];
             let (seen, spacing) = self.seen(&block, input, scratch);
-            let seen = matrix(seen, [rows, columns], spacing).transpose();
             let size = self.units * rows;
             let targets = &mut targets[block.group * size..][..size];
+            if let Some(kept) = kept.get(block.group) {
+                kept.add_products(columns, targets, (slopes, stride), (seen, spacing));
+                continue;
+            }
+            let slopes = matrix(slopes, [self.units, columns], stride);
+            let add = add || block.images.start > 0;
+            let seen = matrix(seen, [rows, columns], spacing).transpose();
             multiply(targets, [self.units, rows], rows, add, slopes, seen);
         }
     }
 
     fn blocks(&self, images: usize) -> impl Iterator<Item = Block> + use<> {
-        // Where columns need not be gathered, nothing is gained by cutting them.
+        // Where columns need not be gathered, nothing is gained by cutting them. Blocks are of one size, as nearly as they can be: a
+        // small last one would cost most of what a full one does.
         let size = if self.windows.is_identity {
             images
         } else {
-            COLUMNS.div_ceil(self.windows.count())
+            let enough = COLUMNS.div_ceil(self.windows.count());
+            images.div_ceil((images / enough).max(1))
         };
         (0..self.groups).flat_map(move |group| {
             (0..images).step_by(size).map(move |first| Block {

@@ -36,6 +36,14 @@ pub(super) struct Program {
 }
 
 impl Program {
+    /// All convolutions but the depthwise ones, in the order of their numbers.
+    pub(super) fn convolutions(&self) -> impl Iterator<Item = &Convolution> {
+        self.steps.iter().filter_map(|step| match &step.task {
+            Task::Convolution(convolution) => Some(convolution),
+            _ => None,
+        })
+    }
+
     /// Lowers `network`, in a way that the values `points` can be seen.
     pub(super) fn new(network: &Network, points: &[ValueId]) -> Result<Self, BackpropError> {
         let mut lowering = Lowering {
@@ -231,6 +239,7 @@ impl Lowering<'_> {
             });
         }
         Task::Convolution(Convolution {
+            number: self.program.convolutions().count(),
             weight,
             bias,
             depth,

@@ -5,7 +5,7 @@
 //! products. Here a network is a list of steps on buffers that are used again. A batch is cut into parts, which run side by side from one
 //! batch norm to the next. Nothing depends on the number of threads; the last bits of an image's slopes may depend on its batch, since a
 //! product of other size may add in another order. Non-goals: operators that no network of the zoo is made of, which are refused by name; other devices
-//! (`execute`); weights that are zero, which cost what others do (`pullback`).
+//! (`execute`).
 
 mod columns;
 mod convolution;
@@ -16,6 +16,7 @@ mod lower;
 mod matrix;
 mod normalization;
 mod pass;
+mod sparse;
 mod step;
 mod tape;
 #[cfg(test)]
@@ -28,9 +29,10 @@ use sinew_models::{Network, ParameterId};
 
 use crate::attack::Loss;
 use crate::classifier::{Classifier, ComputeError, Differentiable, Gradient, slopes};
-use crate::trainable::{Backward, LossOf, Normalization, Request, Responses, Trainable};
+use crate::trainable::{Backward, LossOf, Normalization, Request, Responses, Trainable, Wanted};
 use lower::Program;
 use pass::{Pass, batch_norm};
+use sparse::Sparse;
 use tape::Tape;
 
 /// Bytes of the values and slopes of a part whose images have nothing to do with each other: what is left of them in a core's cache is not
@@ -62,6 +64,8 @@ pub struct Backprop<'n> {
     network: &'n Network,
     program: Program,
     parameters: Vec<Vec<f32>>,
+    /// For each convolution its matrices without their zeros, where that is worth it.
+    sparse: Vec<Vec<Sparse>>,
     /// Tapes that nobody uses.
     tapes: Mutex<Vec<Tape>>,
 }
@@ -73,12 +77,26 @@ impl<'n> Backprop<'n> {
     /// The first node that has no gradient here.
     pub fn new(network: &'n Network) -> Result<Self, BackpropError> {
         let parameters = network.parameters().iter();
-        Ok(Self {
+        let mut engine = Self {
             network,
             program: Program::new(network, &[])?,
             parameters: parameters.map(|p| p.values().to_vec()).collect(),
+            sparse: Vec::new(),
             tapes: Mutex::default(),
-        })
+        };
+        engine.find_zeros();
+        Ok(engine)
+    }
+
+    /// Takes the zeros out of the parameters as they are now.
+    fn find_zeros(&mut self) {
+        let convolutions = self.program.convolutions();
+        let sparse = convolutions.map(|layer| layer.sparse(&self.parameters[layer.weight]));
+        self.sparse = sparse.collect();
+    }
+
+    fn pass<'p>(&'p self, program: &'p Program, is_batch: bool) -> Pass<'p> {
+        Pass::new(program, (&self.parameters, &self.sparse), is_batch)
     }
 
     /// A tape, used before or new.
@@ -117,7 +135,7 @@ impl<'n> Backprop<'n> {
             )));
         }
         let is_batch = request.normalization == Normalization::Batch;
-        let mut pass = Pass::new(program, &self.parameters, is_batch);
+        let mut pass = self.pass(program, is_batch);
         pass.want(false, request.parameters);
         let part = (images.len() / pixels).div_ceil(PARTS);
         let load = |images: &[f32]| {
@@ -258,7 +276,7 @@ impl Classifier for Backprop<'_> {
 
     fn logits(&self, images: &[f32]) -> Result<Vec<f32>, ComputeError> {
         let (program, pixels, part) = (&self.program, self.pixels(), self.part());
-        let pass = Pass::new(program, &self.parameters, false);
+        let pass = self.pass(program, false);
         let mut logits = vec![0.0; images.len() / pixels * self.classes()];
         images
             .par_chunks(part * pixels)
@@ -278,8 +296,8 @@ impl Differentiable for Backprop<'_> {
     fn gradient(&self, images: &[f32], loss: &dyn Loss) -> Result<Gradient, ComputeError> {
         let (program, classes, part) = (&self.program, self.classes(), self.part());
         let pixels = self.pixels();
-        let mut pass = Pass::new(program, &self.parameters, false);
-        pass.want(true, false);
+        let mut pass = self.pass(program, false);
+        pass.want(true, Wanted::None);
         let count = images.len() / pixels;
         let mut gradient = Gradient {
             logits: vec![0.0; count * classes],
@@ -324,6 +342,7 @@ impl Trainable for Backprop<'_> {
         for (own, values) in self.parameters.iter_mut().zip(values) {
             own.copy_from_slice(values);
         }
+        self.find_zeros();
         Ok(())
     }
 
@@ -359,7 +378,7 @@ impl Trainable for Backprop<'_> {
             batch.backward(&slopes.logits[number], points);
         }
         let backward = Backward {
-            parameters: if request.parameters {
+            parameters: if request.parameters != Wanted::None {
                 add_up(self.network, &batches)
             } else {
                 Vec::new()

@@ -5,42 +5,61 @@
 
 use rayon::prelude::*;
 
+use super::convolution::{Convolution, Weights};
 use super::lower::Program;
 use super::normalization::{BatchNorm, Statistics};
+use super::sparse::Sparse;
 use super::step::Task;
 use super::tape::Tape;
+use crate::trainable::Wanted;
 
 /// What the steps of a pass see beside a tape.
 #[derive(Debug)]
 pub(super) struct Pass<'p> {
     pub(super) program: &'p Program,
     pub(super) parameters: &'p [Vec<f32>],
+    /// For each convolution its matrices without their zeros, as [`Convolution::sparse`] gives them.
+    pub(super) sparse: &'p [Vec<Sparse>],
     /// Whether batch norms use the batch's statistics.
     pub(super) is_batch: bool,
     /// For each batch norm and channel.
     pub(super) statistics: Vec<Vec<Statistics>>,
     /// The values whose slopes are wanted, or lead to some that are.
     pub(super) wanted: Vec<bool>,
-    /// Whether the slopes of parameters are wanted.
-    pub(super) parameters_wanted: bool,
+    /// Of which parameters slopes are wanted.
+    pub(super) parameters_wanted: Wanted,
 }
 
 impl<'p> Pass<'p> {
     /// A pass with running statistics, where those of the batch do not take their place.
-    pub(super) fn new(program: &'p Program, parameters: &'p [Vec<f32>], is_batch: bool) -> Self {
+    pub(super) fn new(
+        program: &'p Program,
+        (parameters, sparse): (&'p [Vec<f32>], &'p [Vec<Sparse>]),
+        is_batch: bool,
+    ) -> Self {
         let norms = program.norms.iter().map(|step| batch_norm(program, *step));
         Self {
             program,
             parameters,
+            sparse,
             is_batch,
             statistics: norms.map(|norm| norm.running(parameters)).collect(),
             wanted: Vec::new(),
-            parameters_wanted: false,
+            parameters_wanted: Wanted::None,
+        }
+    }
+
+    /// What a convolution of the program computes with.
+    pub(super) fn weights(&self, convolution: &Convolution) -> Weights<'p> {
+        Weights {
+            dense: &self.parameters[convolution.weight],
+            sparse: &self.sparse[convolution.number],
+            bias: convolution.bias.map(|bias| &self.parameters[bias][..]),
         }
     }
 
     /// Asks for slopes: those of the images, of parameters, and of the program's points.
-    pub(super) fn want(&mut self, images: bool, parameters: bool) {
+    pub(super) fn want(&mut self, images: bool, parameters: Wanted) {
         let program = self.program;
         let is_point = |slot: usize| program.points.contains(&slot);
         self.parameters_wanted = parameters;
@@ -51,7 +70,7 @@ impl<'p> Pass<'p> {
                 step.task,
                 Task::Convolution(_) | Task::Depthwise(_) | Task::BatchNorm(_)
             );
-            self.wanted[step.output] = parameters && has_parameters
+            self.wanted[step.output] = parameters != Wanted::None && has_parameters
                 || is_point(step.output)
                 || step.inputs.iter().any(|input| self.wanted[*input]);
         }

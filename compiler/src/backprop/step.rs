@@ -5,6 +5,7 @@
 use crate::pullback::binary::Binary;
 use crate::pullback::pool::{AveragePool, MaxPool};
 use crate::pullback::tape::put;
+use crate::trainable::Wanted;
 
 use super::convolution::Convolution;
 use super::depthwise::Depthwise;
@@ -60,7 +61,8 @@ impl Step {
         let (images, parameters) = (tape.images, pass.parameters);
         match &self.task {
             Task::Convolution(task) => {
-                task.forward(input(0), output, images, parameters, &mut tape.columns);
+                let weights = pass.weights(task);
+                task.forward(input(0), output, images, weights, &mut tape.columns);
             }
             Task::Depthwise(task) => task.forward(input(0), output, images, parameters),
             Task::BatchNorm(task) => {
@@ -127,11 +129,11 @@ impl Step {
             }
         }
         if let Task::BatchNorm(task) = &self.task
-            && (pass.parameters_wanted || pass.is_batch)
+            && (pass.parameters_wanted != Wanted::None || pass.is_batch)
         {
             let input = tape.values[self.inputs[0]].get();
             let sums = task.sums(input, slopes, &pass.statistics[task.number]);
-            if pass.parameters_wanted {
+            if pass.parameters_wanted != Wanted::None {
                 for (id, which) in [(task.shift, 0), (task.scale, 1)] {
                     let sums = sums.iter().map(|sums| sums[which] as f32);
                     tape.parameters[id.0]
@@ -149,7 +151,7 @@ impl Step {
         }
         let arrived = std::mem::take(&mut tape.slopes[self.output]);
         if let Some(slopes) = arrived.get() {
-            if pass.parameters_wanted {
+            if pass.parameters_wanted != Wanted::None {
                 self.pull_parameters(slopes, tape, pass);
             }
             for side in 0..self.inputs.len() {
@@ -179,7 +181,11 @@ impl Step {
         let length = pass.parameters[weight].len();
         parameters[weight].deposit(length, |targets, add| match &self.task {
             Task::Convolution(task) => {
-                task.pull_weights(input, slopes, targets, add, images, columns);
+                let kept = match pass.parameters_wanted {
+                    Wanted::Kept => pass.weights(task).sparse,
+                    _ => &[],
+                };
+                task.pull_weights([input, slopes], targets, add, images, kept, columns);
             }
             Task::Depthwise(task) => task.pull_weights(input, slopes, targets, add, images),
             _ => {}
@@ -206,7 +212,7 @@ impl Step {
         let length = input(side).len();
         deposits[self.inputs[side]].deposit(length, |targets, add| match &self.task {
             Task::Convolution(task) => {
-                task.pull_input(slopes, targets, add, images, parameters, columns);
+                task.pull_input(slopes, targets, add, images, pass.weights(task), columns);
             }
             Task::Depthwise(task) => task.pull_input(slopes, targets, add, images, parameters),
             Task::BatchNorm(task) => {

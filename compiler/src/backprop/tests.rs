@@ -11,6 +11,7 @@ use sinew_models::{
 use super::*;
 use crate::attack::CrossEntropy;
 use crate::execute::{DeviceChoice, Executor};
+use crate::prune::prune_by_magnitude;
 use crate::seed::stream;
 use crate::trainable::Responses;
 
@@ -159,7 +160,7 @@ fn assert_parity(network: &Network, sizes: &[usize], points: &[ValueId]) {
             batches: &batches,
             normalization,
             points,
-            parameters: true,
+            parameters: Wanted::All,
         };
         let (mut burn_saw, mut saw) = (Responses::default(), Responses::default());
         let expected = burn.backward(&request, &mut |responses| {
@@ -234,6 +235,42 @@ fn everything_is_what_burn_says_for_the_zoo() {
             _ => network,
         };
         assert_parity(&network, &[19, 5], &activations(&network));
+    }
+}
+
+/// Else than in other tests, most weights are zero.
+#[test]
+fn pruned_networks_are_burn_s_too_and_slopes_of_what_was_pruned_may_be_left_out() {
+    for (name, sparsity) in [("small_cnn", 0.8), ("resnet8", 0.97), ("vgg16", 0.9)] {
+        let mut network = zoo_network(name, [3, 13, 11], 0.25);
+        prune_by_magnitude(&mut network, sparsity).unwrap();
+        assert_parity(&network, &[19, 5], &activations(&network));
+        let engine = Backprop::new(&network).unwrap();
+        assert!(engine.sparse.iter().any(|groups| !groups.is_empty()));
+        let images = images(&network, 19, "images");
+        let [all, kept] = [Wanted::All, Wanted::Kept].map(|parameters| {
+            let request = Request {
+                batches: &[&images],
+                normalization: Normalization::Batch,
+                points: &[],
+                parameters,
+            };
+            engine.backward(&request, &mut linear_loss).unwrap()
+        });
+        assert_eq!(all.statistics, kept.statistics);
+        let scale = largest(&all.parameters.concat());
+        let gradients = all.parameters.into_iter().zip(&kept.parameters);
+        let mut left_out = 0;
+        for (parameter, (mut all, kept)) in network.parameters().iter().zip(gradients) {
+            for ((all, kept), value) in all.iter_mut().zip(kept).zip(parameter.values()) {
+                if *value == 0.0 && *kept == 0.0 {
+                    left_out += usize::from(*all != 0.0);
+                    *all = 0.0;
+                }
+            }
+            assert_close_for(parameter.name(), &all, kept, scale);
+        }
+        assert!(left_out > 0);
     }
 }
 
@@ -318,7 +355,7 @@ fn slopes_of_parameters_are_differences_of_the_loss() {
             batches: &batches,
             normalization,
             points: &[ValueId(3)],
-            parameters: true,
+            parameters: Wanted::All,
         };
         let mut engine = Backprop::new(&network).unwrap();
         let found = engine.backward(&request, &mut linear_loss).unwrap();
@@ -450,7 +487,7 @@ fn nothing_depends_on_the_number_of_threads() {
                     batches: &batches,
                     normalization,
                     points: &points,
-                    parameters: true,
+                    parameters: Wanted::All,
                 };
                 engine.backward(&request, &mut linear_loss).unwrap()
             };
@@ -475,17 +512,17 @@ fn buffers_of_earlier_calls_leave_no_trace() {
     let [large, small] = [40, 3].map(|count| images(&network, count, "images"));
     let used = Backprop::new(&network).unwrap();
     for (batches, points, parameters) in [
-        (&[large.as_slice(), &small][..], &all[..], true),
-        (&[small.as_slice()], &[], false),
-        (&[small.as_slice(), &large], &all[3..5], true),
-        (&[large.as_slice()], &[], true),
+        (&[large.as_slice(), &small][..], &all[..], Wanted::All),
+        (&[small.as_slice()], &[], Wanted::None),
+        (&[small.as_slice(), &large], &all[3..5], Wanted::All),
+        (&[large.as_slice()], &[], Wanted::All),
     ] {
         let request = request(batches, points, parameters);
         let fresh = Backprop::new(&network).unwrap();
         let [fresh, used] =
             [&fresh, &used].map(|engine| engine.backward(&request, &mut linear_loss).unwrap());
         assert!(fresh == used);
-        assert_eq!(used.parameters.is_empty(), !parameters);
+        assert_eq!(used.parameters.is_empty(), parameters == Wanted::None);
     }
 }
 
@@ -497,7 +534,7 @@ fn slopes_at_points_may_be_left_out() {
         batches: &[&images],
         normalization: Normalization::Running,
         points: &[ValueId(3)],
-        parameters: false,
+        parameters: Wanted::None,
     };
     let engine = Backprop::new(&network).unwrap();
     let [without, zero] = [true, false].map(|is_left_out| {
@@ -539,7 +576,7 @@ fn batches_and_parameters_of_another_length_are_refused() {
             batches: &[batch],
             normalization: Normalization::Batch,
             points: &[],
-            parameters: true,
+            parameters: Wanted::All,
         };
         let error = engine.backward(&request, &mut linear_loss).unwrap_err();
         assert!(error.to_string().contains("an image has 81"), "{error}");

@@ -5,7 +5,7 @@ use sinew_models::{Network, ParameterId, ValueId};
 
 use super::{Executor, Normalization, download, forward, on_tape, upload_flat};
 use crate::classifier::ComputeError;
-use crate::trainable::{Backward, LossOf, Request, Responses, Trainable};
+use crate::trainable::{Backward, LossOf, Request, Responses, Trainable, Wanted};
 
 /// What one batch's forward pass leaves on the device.
 struct Forward {
@@ -31,7 +31,7 @@ impl Trainable for Executor<'_> {
         let trained = self.network.parameters().iter().zip(&self.parameters);
         let leaves: Vec<Tensor<1>> = trained
             .map(|(parameter, tensor)| {
-                if request.parameters && parameter.role().is_trainable() {
+                if request.parameters != Wanted::None && parameter.role().is_trainable() {
                     tensor.clone().autodiff().require_grad()
                 } else {
                     tensor.clone()
@@ -185,7 +185,7 @@ mod tests {
                 batches: &[first, second],
                 normalization,
                 points: &points,
-                parameters: true,
+                parameters: Wanted::All,
             };
             let at = |values: &[Vec<f32>]| {
                 let mut executor = Executor::new(&network, &device);

@@ -111,6 +111,12 @@ pub trait Sparsifier {
         let _ = (moment, subject, gradients);
     }
 
+    /// Whether `learn` looks at gradients of weights that are zero in the effective values. Where it does not, they may be left zero.
+    fn learns_from_removed(&self, moment: &Moment) -> bool {
+        let _ = moment;
+        false
+    }
+
     /// Whether the network is as sparse as it shall be in the end. Only then do epochs compete for the best.
     fn settled(&self, moment: &Moment) -> bool;
 

@@ -16,7 +16,7 @@ use crate::execute::DeviceChoice;
 use crate::gradients::trainable;
 use crate::progress::Progress;
 use crate::seed::seeds;
-use crate::trainable::{Normalization, Request, Responses, Trainable};
+use crate::trainable::{Normalization, Request, Responses, Trainable, Wanted};
 
 /// The first training images.
 const SAMPLES: usize = 200;
@@ -184,7 +184,7 @@ fn responses(
         batches: &[images],
         normalization: Normalization::Running,
         points,
-        parameters: false,
+        parameters: Wanted::None,
     };
     engine.backward(&request, &mut |responses| {
         seen = responses.points.concat();

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sinew_models::Network;
+use sinew_models::{Network, Role};
 
 use super::batch::Batch;
 use super::checkpoint::{Checkpoint, Position};
@@ -17,7 +17,7 @@ use crate::evaluate::accuracy_under;
 use crate::gradients::trainable;
 use crate::prune::{Moment, Observe, Sparsifier, Subject};
 use crate::seed::stream;
-use crate::trainable::{Normalization, Request, Responses, Trainable};
+use crate::trainable::{Normalization, Request, Responses, Trainable, Wanted};
 
 /// Of the running statistics of batch norm, per training step.
 const STATISTICS_MOMENTUM: f32 = 0.1;
@@ -139,6 +139,24 @@ impl<'a> Session<'a> {
         values
     }
 
+    /// Of which parameters a step needs gradients. A weight that is zero by chance, and no mask says that it stays so, needs its own.
+    fn wanted(&self, moment: &Moment, effective: &[Vec<f32>]) -> Wanted {
+        let masks = self.checkpoint.state.masks.iter();
+        let stays_zero = |(values, mask): (&Vec<f32>, &Option<Vec<bool>>)| match mask {
+            Some(mask) => values.iter().zip(mask).all(|(x, keep)| *x != 0.0 || !keep),
+            None => values.iter().all(|x| *x != 0.0),
+        };
+        let parameters = self.initial.parameters().iter();
+        let weights = parameters.zip(effective.iter().zip(masks));
+        let mut weights = weights.filter(|(parameter, _)| parameter.role() == Role::Weight);
+        let is_pruned = weights.all(|(_, pair)| stays_zero(pair));
+        if is_pruned && !self.sparsifier.learns_from_removed(moment) {
+            Wanted::Kept
+        } else {
+            Wanted::All
+        }
+    }
+
     /// One step on the next batch of the epoch.
     pub(super) fn step(&mut self, order: &[usize], observe: Observe<'_>) -> Result<(), TrainError> {
         let (initial, settings) = (self.initial, self.run.settings);
@@ -167,7 +185,7 @@ impl<'a> Session<'a> {
             batches: &batches,
             normalization: Normalization::Batch,
             points: self.risk.points(),
-            parameters: true,
+            parameters: self.wanted(&moment, &effective),
         };
         let (mut loss, mut withstood) = (0.0, 0);
         let mut backward = self.engine.backward(&request, &mut |responses| {

@@ -112,6 +112,24 @@ fn training_learns_and_keeps_the_best_epoch() {
 }
 
 #[test]
+fn weights_that_are_zero_and_not_masked_learn() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dark_and_bright(80);
+    let settings = train_settings();
+    let checkpoint = folder.path().join("checkpoint");
+    let mut network = two_layers();
+    let mut values = network.parameters()[0].values().to_vec();
+    let others = values.iter_mut().enumerate().filter(|(i, _)| i % 8 != 3);
+    others.for_each(|(_, weight)| *weight = 0.0);
+    let few = values.len() / 8;
+    network.parameters_mut()[0].set_values(values);
+    let run = run(&settings, (&data, &data), &checkpoint);
+    let (network, _) = train_fixed(&run, network).unwrap();
+    let moved = |parameter: &Parameter| parameter.values().iter().filter(|w| **w != 0.0).count();
+    assert!(moved(&network.parameters()[0]) > 4 * few);
+}
+
+#[test]
 fn a_diverging_run_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let data = dark_and_bright(80);

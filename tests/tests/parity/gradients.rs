@@ -8,7 +8,7 @@
 use sinew::attack::CrossEntropy;
 use sinew::classifier::{Differentiable, slopes};
 use sinew::execute::{DeviceChoice, Executor};
-use sinew::trainable::{Normalization, Request, Responses, Trainable};
+use sinew::trainable::{Normalization, Request, Responses, Trainable, Wanted};
 use sinew_models::{Network, Node, Operator, ParameterId, ValueId, Window, reference, zoo};
 use sinew_tests::network::{INPUT_SHAPES, numbers, random, zoo_network};
 
@@ -171,7 +171,7 @@ fn response_gradients(
         batches: &[image],
         normalization: Normalization::Running,
         points,
-        parameters: false,
+        parameters: Wanted::None,
     };
     let mut values = Vec::new();
     let backward = executor.backward(&request, &mut |responses| {

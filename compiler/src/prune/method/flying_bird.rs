@@ -108,11 +108,16 @@ impl Sparsifier for FlyingBird {
     }
 
     fn learn(&mut self, moment: &Moment, subject: &Subject<'_>, gradients: &mut [Vec<f32>]) {
-        if self.is_update(moment.step + 1, moment.steps) {
+        if self.learns_from_removed(moment) {
             let layers = prunable(subject.network).into_iter();
             let absolute = |id: ParameterId| gradients[id.0].iter().map(|g| g.abs()).collect();
             self.gradients = Some(layers.map(absolute).collect());
         }
+    }
+
+    /// What grows is chosen by the gradients of the step before.
+    fn learns_from_removed(&self, moment: &Moment) -> bool {
+        self.is_update(moment.step + 1, moment.steps)
     }
 
     fn settled(&self, _moment: &Moment) -> bool {

@@ -173,6 +173,10 @@ impl Sparsifier for Harp {
         freeze_weights(subject.network, gradients);
     }
 
+    fn learns_from_removed(&self, _moment: &Moment) -> bool {
+        self.learning.is_some()
+    }
+
     fn settled(&self, _moment: &Moment) -> bool {
         self.learning.is_none()
     }

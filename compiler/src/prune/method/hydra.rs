@@ -127,6 +127,10 @@ impl Sparsifier for Hydra {
         freeze_weights(subject.network, gradients);
     }
 
+    fn learns_from_removed(&self, _moment: &Moment) -> bool {
+        self.scores.is_some()
+    }
+
     fn settled(&self, _moment: &Moment) -> bool {
         self.scores.is_none()
     }

@@ -156,6 +156,10 @@ impl Sparsifier for LearnedMask {
         learning.scores.cover(gradients);
     }
 
+    fn learns_from_removed(&self, _moment: &Moment) -> bool {
+        self.learning.is_some()
+    }
+
     fn settled(&self, _moment: &Moment) -> bool {
         self.learning.is_none()
     }

@@ -222,6 +222,44 @@ fn a_method_that_takes_back_its_state_goes_on_as_if_nothing_had_happened() {
 }
 
 #[test]
+fn gradients_of_what_is_removed_matter_only_where_a_method_says_so() {
+    let weights = [0.3, -0.7, 1.1, -0.2, 0.9, 0.4];
+    for (index, (mut method, mut blind)) in stateful().into_iter().zip(stateful()).enumerate() {
+        let layers: [(usize, &[f32]); 2] = [(3, &weights), (2, &weights)];
+        let mut benches = [(); 2].map(|()| Bench::new(perceptron(&layers), 16));
+        let mut withheld = 0;
+        for step in 0..16 {
+            let [bench, other] = &mut benches;
+            bench.prepare(&mut *method, step);
+            other.prepare(&mut *blind, step);
+            let effective = bench.effective(&*method);
+            assert_eq!(other.effective(&*blind), effective, "{index}");
+            let gradient = |by: usize| -> Vec<f32> {
+                (0..6)
+                    .map(|i| ((i * 5 + step * by) % 7) as f32 / 3.0 - 1.0)
+                    .collect()
+            };
+            let gradients = [gradient(3), gradient(2)];
+            let mut seen = gradients.clone();
+            if !blind.learns_from_removed(&bench.moment(step)) {
+                for (layer, id) in prunable(&bench.network).into_iter().enumerate() {
+                    let pairs = seen[layer].iter_mut().zip(&effective[id.0]);
+                    for (gradient, _) in pairs.filter(|(_, value)| **value == 0.0) {
+                        *gradient = 0.0;
+                        withheld += 1;
+                    }
+                }
+            }
+            bench.learn(&mut *method, step, &gradients.each_ref().map(Vec::as_slice));
+            other.learn(&mut *blind, step, &seen.each_ref().map(Vec::as_slice));
+        }
+        assert!(withheld > 0, "{index}");
+        assert_eq!(method.state(), blind.state(), "{index}");
+        assert_eq!(benches[0].masks, benches[1].masks, "{index}");
+    }
+}
+
+#[test]
 fn a_state_that_is_not_the_methods_is_refused() {
     let network = perceptron(&[(1, &[1.0, 2.0])]);
     let state = BTreeMap::from([("pruned/0".to_owned(), vec![1.0])]);

@@ -6,7 +6,7 @@ use sinew_models::ValueId;
 
 use crate::classifier::ComputeError;
 use crate::softmax::Softmax;
-use crate::trainable::{Normalization, Request, Responses, Trainable};
+use crate::trainable::{Normalization, Request, Responses, Trainable, Wanted};
 
 /// Clean images and their adversarial versions, in this order.
 pub(super) struct Batch<'a> {
@@ -58,7 +58,7 @@ impl<'a> Batch<'a> {
             batches: &self.images,
             normalization: Normalization::Running,
             points: &points,
-            parameters: false,
+            parameters: Wanted::None,
         };
         let mut values = Vec::new();
         let backward = self.engine.backward(&request, &mut |responses| {
@@ -88,7 +88,7 @@ impl<'a> Batch<'a> {
             batches: &[images],
             normalization: Normalization::Running,
             points: &[],
-            parameters: true,
+            parameters: Wanted::All,
         };
         let loss = &mut |responses: &Responses| self.loss_slopes(responses, labels);
         Ok(self.engine.backward(&request, loss)?.parameters)
@@ -101,7 +101,7 @@ impl<'a> Batch<'a> {
             batches: &self.images[ATTACKED..],
             normalization: Normalization::Running,
             points: &[point],
-            parameters: true,
+            parameters: Wanted::All,
         };
         let half_square = &mut |responses: &Responses| Responses {
             logits: vec![vec![0.0; responses.logits[0].len()]],

@@ -7,7 +7,7 @@ use crate::execute::DeviceChoice;
 use crate::gradients::trainable;
 use crate::testing::{dark_and_bright, train_settings, two_layers};
 use crate::train::{Distillation, Mart, Trades, TrainingLoss};
-use crate::trainable::{Backward, Normalization, Request};
+use crate::trainable::{Backward, Normalization, Request, Wanted};
 
 const LABELS: [usize; 6] = [0, 1, 0, 1, 0, 1];
 
@@ -37,7 +37,7 @@ fn lowered(network: &Network, settings: &TrainSettings, values: &[Vec<f32>]) -> 
         batches: &batches,
         normalization: Normalization::Batch,
         points: risk.points(),
-        parameters: true,
+        parameters: Wanted::All,
     };
     let known = Known {
         labels: &LABELS,
