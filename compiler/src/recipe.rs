@@ -326,24 +326,38 @@ mod tests {
     const SHAPES: &str = include_str!("../../models/recipes/coloured-shapes.toml");
     const QUICK: &str = include_str!("../../models/recipes/demo-quick.toml");
 
-    /// The shipped recipes by the names of their files.
+    /// The shipped recipes by the names of their files, those of comparisons behind `comparison/`.
     fn shipped() -> BTreeMap<String, String> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/recipes");
-        let files = fs::read_dir(folder).unwrap().map(|file| {
-            let path = file.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (name, fs::read_to_string(path).unwrap())
-        });
-        files.collect()
+        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/recipes");
+        let in_folder = |folder: &str| {
+            let files = fs::read_dir(recipes.join(folder)).unwrap();
+            let files = files.map(|file| file.unwrap().path());
+            let files: Vec<PathBuf> = files.filter(|path| path.is_file()).collect();
+            let named = files.into_iter().map(|path| {
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                let text = fs::read_to_string(&path).unwrap();
+                (format!("{folder}{name}"), text)
+            });
+            named.collect::<Vec<_>>()
+        };
+        ["", "comparison/"]
+            .into_iter()
+            .flat_map(in_folder)
+            .collect()
     }
 
     #[test]
     fn shipped_recipes_are_valid_and_survive_the_round_trip() {
         let shipped = shipped();
         assert!(
-            ["demo", "demo-quick", "coloured-shapes"]
-                .iter()
-                .all(|name| shipped.contains_key(*name))
+            [
+                "demo",
+                "demo-quick",
+                "coloured-shapes",
+                "comparison/conv_cnn"
+            ]
+            .iter()
+            .all(|name| shipped.contains_key(*name))
         );
         for (name, text) in shipped {
             let recipe = Recipe::parse(&text, &name).unwrap();
@@ -479,12 +493,12 @@ mod tests {
         line("samples = 1000", "samples = 0", "samples = 0");
         // In an inline table, with and without the name of the choice in the message.
         line("noise = 1.0", "noise = -1.0", "adversary");
-        let ranked = "method = { ranked = { criterion = \"anomaly-weight\" } }";
-        line(ranked, "method = { hydra = { learn = 2.0 } }", "method");
+        let learned = "method = { learned-mask = { start = \"anomaly-feeding\" } }";
+        line(learned, "method = { hydra = { learn = 2.0 } }", "method");
         // In tables with headers of their own.
         let table = "sparsity = 0.9\n[prune.method.hydra]\nscore_rate = 1.0\nlearn = 2.0\n";
         let rest = "density_floor = 0.02\nsamples = 500\nsteps = 5";
-        let prune = format!("{ranked}\nsparsity = 0.9\n{rest}");
+        let prune = format!("{learned}\nsparsity = 0.9\n{rest}");
         line(&prune, table, "learn = 2.0");
         // What is not there is missed where it should be.
         line(
