@@ -27,15 +27,27 @@ pub(crate) fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 /// A choice as people read it: its name, with those settings behind it that are not the usual ones. A bare name must be enough for it.
 pub(crate) fn name<T: Serialize + DeserializeOwned>(choice: &T) -> String {
+    name_with(choice, "", String::new)
+}
+
+/// The same of a choice with another one among its settings, under `inner_key`, whose name is `inner`.
+pub(crate) fn name_with<T: Serialize + DeserializeOwned>(
+    choice: &T,
+    inner_key: &str,
+    inner: impl Fn() -> String,
+) -> String {
     let (name, settings) = spelled(choice);
     let usual: T = read(Value::from(name.as_str())).expect("a name will do");
     let (_, usual) = spelled(&usual);
     let changed = settings
         .into_iter()
         .filter(|(key, value)| usual.get(key) != Some(value));
-    let changed: Vec<String> = changed
-        .map(|(key, value)| format!("{key}={}", short(&value)))
-        .collect();
+    let short = |(key, value): (String, Value)| match value {
+        _ if key == inner_key => format!("{key}={}", inner()),
+        Value::String(word) => format!("{key}={word}"),
+        other => format!("{key}={other}"),
+    };
+    let changed: Vec<String> = changed.map(short).collect();
     match changed.as_slice() {
         [] => name,
         changed => format!("{name}({})", changed.join(",")),
@@ -51,28 +63,6 @@ fn spelled<T: Serialize>(choice: &T) -> (String, Map<String, Value>) {
             (name, fields.as_object().cloned().unwrap_or_default())
         }
         _ => unreachable!("variants are names or objects"),
-    }
-}
-
-/// A setting in a few letters.
-fn short(value: &Value) -> String {
-    match value {
-        Value::String(word) => word.clone(),
-        Value::Object(fields) if fields.len() == 1 => {
-            let (name, inner) = fields.iter().next().expect("one field");
-            match inner.as_object() {
-                Some(settings) if settings.is_empty() => name.clone(),
-                _ => format!("{name}:{}", short(inner)),
-            }
-        }
-        Value::Object(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(key, value)| format!("{key}={}", short(value)))
-                .collect();
-            format!("({})", fields.join(","))
-        }
-        other => other.to_string(),
     }
 }
 

@@ -114,6 +114,9 @@ impl MethodSettings {
                 PruningSchedule::OneShot => criterion.name(),
                 gradual => format!("{}-{}", named::name(gradual), criterion.name()),
             },
+            Self::LearnedMask(settings) => {
+                named::name_with(self, "start", || settings.start.name())
+            }
             other => named::name(other),
         }
     }
