@@ -277,7 +277,9 @@ mod tests {
     #[test]
     fn methods_are_names_and_tables() {
         let text = "magnitude, gradual-lamp,hydra,{ harp = { penalty = 0.5, learn = 0.2 } },\
-            { ranked = { criterion = { anomaly-weight = { inverted = true } } } }";
+            { ranked = { criterion = { anomaly-weight = { inverted = true } } } },\
+            { learned-mask = { start = { anomaly-feeding = { strength = 2.0 } }, anomaly = 0.1 } },\
+            { learned-mask = { start = \"lamp\" } }";
         let methods = methods(text).unwrap();
         let names: Vec<String> = methods.iter().map(MethodSettings::name).collect();
         let expected = [
@@ -286,6 +288,8 @@ mod tests {
             "hydra",
             "harp(learn=0.2,penalty=0.5)",
             "anomaly-weight(inverted=true)",
+            "learned-mask(anomaly=0.1,start=anomaly-feeding(strength=2.0))",
+            "learned-mask(start=lamp)",
         ];
         assert_eq!(names, expected);
         let table = "{ ranked = { criterion = \"lamp\", schedule = \"gradual\" } }";
@@ -322,7 +326,8 @@ mod tests {
         let twice = [("a".to_owned(), demo()), ("a".to_owned(), demo())];
         let error = Plan::new(&twice, &variations).unwrap_err();
         assert!(
-            error.to_string().contains("a anomaly-weight 0.9"),
+            error.to_string().contains("compare: a learned-mask(")
+                && error.to_string().contains(") 0.9 is there twice"),
             "{error}"
         );
         let mut late = demo();
