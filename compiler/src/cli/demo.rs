@@ -125,8 +125,9 @@ fn side(record: &NetworkRecord, latency_ms: f64, artifact: PathBuf) -> Side {
 fn introduction(recipe: &Recipe) -> String {
     format!(
         "Sinew trains a network ({}) on images of clothes against an attacker who may\n\
-         change every pixel by {}, removes {:.0} % of its weights by their size and by how\n\
-         far the attack moves their neurons, and packs the rest into one file.\n\n",
+         change every pixel by {}, removes {:.0} % of its weights while it learns which ones\n\
+         to keep, beginning with their size and with how far the attack moves what they\n\
+         multiply, and packs the rest into one file.\n\n",
         recipe.network,
         recipe.epsilon,
         100.0 * recipe.prune.sparsity
