@@ -2,8 +2,8 @@
 //!
 //! With the columns `X` that windows see, a convolution is `Y = W·X`; slopes `G` of `Y` make `Wᵀ·G` of those of the columns, and `G·Xᵀ` of
 //! those of the weights. Columns of several images lie side by side, as many as make a product worth its while. Where most weights are
-//! zero, the first two are products with those that are not (`sparse`). Non-goals: depthwise convolutions, whose matrices have one row
-//! (`depthwise`).
+//! zero, the first two are products with those that are not, and of the third only their elements are computed, if no others are wanted
+//! (`sparse`). Non-goals: depthwise convolutions, whose matrices have one row (`depthwise`).
 
 use std::ops::Range;
 
